@@ -1,0 +1,1 @@
+"""What was delivered, judged and priced."""

@@ -1,0 +1,1 @@
+"""The running service: pulls, closes months, writes scorecards and tickets."""
