@@ -12,17 +12,36 @@ Two forms, chosen by who has to act:
     ├── NotInForce                ask for another day, or agree a version that covers this one
     ├── Overlap                   choose other days: two versions would be in force at once
     ├── AlreadyAgreed             amend: what was agreed is never changed
-    └── CannotCompute             nothing wrong with the words, but the figures they need are missing or contradict
+    ├── MeaninglessRule           correct the rule: it can be read, but says nothing for the value at hand
+    └── CannotCompute             deliver the missing figure: the words are right, but cannot be applied without it
+
+`RefusedValue` stands beside the tree: a document type raises it from its `__post_init__`, and reading turns it into a finding.
 """
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterable, Sequence
 from typing import Literal
 
 import msgspec
 
 Severity = Literal["error", "warning", "note"]
+
+_PLAIN_WORD = re.compile(r"[\w-]+")
+
+
+def below(path: str, *steps: str | int) -> str:
+    """The path of something further down: `below("$.kpis", "tat", "levels", 0)` is `$.kpis.tat.levels[0]`."""
+    for step in steps:
+        if isinstance(step, int):
+            path += f"[{step}]"
+        elif _PLAIN_WORD.fullmatch(step):
+            path += f".{step}"
+        else:
+            path += f"[{json.dumps(step, ensure_ascii=False)}]"
+    return path
 
 
 class Where(msgspec.Struct, frozen=True):
@@ -144,5 +163,26 @@ class AlreadyAgreed(ContractError):
     """The version was agreed by both parties; it is added to, never changed."""
 
 
+class MeaninglessRule(ContractError):
+    """A rule that can be read says nothing, or two things at once, for the value at hand."""
+
+
 class CannotCompute(ContractError):
     """A figure that the contract's words require is missing, or two of them contradict each other."""
+
+
+class RefusedValue(ValueError):
+    """A document type cannot accept a value it was given; raised by `__post_init__` only.
+
+    `field` is the key as the document writes it (`from`, not `from_`), so that the finding can point at its line; without it
+    the finding points at the whole. An ordinary `ValueError` does as well, but cannot say either.
+    """
+
+    def __init__(self, message: str, repair: str = "", *, field: str = "") -> None:
+        super().__init__(message, repair)
+        self.message = message
+        self.repair = repair
+        self.field = field
+
+    def __str__(self) -> str:
+        return f"{self.message.rstrip('.')}. {self.repair}".rstrip()
