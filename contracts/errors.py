@@ -12,8 +12,7 @@ Two forms, chosen by who has to act:
     ├── NotInForce                ask for another day, or agree a version that covers this one
     ├── Overlap                   choose other days: two versions would be in force at once
     ├── AlreadyAgreed             amend: what was agreed is never changed
-    ├── MeaninglessRule           correct the rule: it can be read, but says nothing for the value at hand
-    └── CannotCompute             deliver the missing figure: the words are right, but cannot be applied without it
+    └── CannotCompute             deliver the missing figure or correct the rule: as they stand, they give no answer
 
 `RefusedValue` stands beside the tree: a document type raises it from its `__post_init__`, and reading turns it into a finding.
 """
@@ -163,12 +162,8 @@ class AlreadyAgreed(ContractError):
     """The version was agreed by both parties; it is added to, never changed."""
 
 
-class MeaninglessRule(ContractError):
-    """A rule that can be read says nothing, or two things at once, for the value at hand."""
-
-
 class CannotCompute(ContractError):
-    """A figure that the contract's words require is missing, or two of them contradict each other."""
+    """A figure that the contract's words require is missing, or its rules say nothing, or two things, for the value at hand."""
 
 
 class RefusedValue(ValueError):
