@@ -1,0 +1,342 @@
+"""Curves: from a value to an amount.  One type for scores, points, credits, bonus and factors.
+
+Three shapes, of which a curve has exactly one:
+
+``line``   corners joined by straight pieces (a corner given twice is a cliff: at the corner the later one holds);
+``steps``  bands with two ends, each of which says whether it belongs to the band;
+``each``   so much for each unit beyond a point: pro rata, only full units, or every unit begun.
+
+A point on a curve's axis is a :data:`Mark`: a number, or the name of one of the KPI's levels, so that a curve
+follows its target when the target is ramped.
+
+Everything here is exact: values are :class:`~fractions.Fraction`, never binary floating point, for
+``ceil((99.9 - 99.6) / 0.1)`` is 3 and not 4.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from fractions import Fraction
+from types import MappingProxyType
+from typing import Literal
+
+from msgspec import Struct
+
+from contracts.errors import CannotCompute
+
+
+Mark = Decimal | str
+"""A point on an axis: a number, or the name of one of the KPI's levels."""
+
+
+def on_axis(mark: Mark, levels: Mapping[str, Fraction]) -> Fraction:
+    """The number a mark stands for, given the levels in force.
+
+    Raises :class:`CannotCompute` where the level is not in force.
+    """
+    if not isinstance(mark, str):
+        return Fraction(mark)
+    try:
+        return levels[mark]
+    except KeyError:
+        known = ", ".join(sorted(levels)) or "none"
+        msg = f"the level {mark!r} has no value here; levels in force: {known}"
+        raise CannotCompute(msg) from None
+
+
+class Corner(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+    """One corner of a line, written as a pair: ``[target, 100]``."""
+
+    at: Mark
+    give: Decimal
+
+
+class Step(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """One band.  An end that is not given is open for ever; ``at_least``/``at_most`` belong to the band,
+    ``more_than``/``less_than`` do not."""
+
+    at_least: Mark | None = None
+    more_than: Mark | None = None
+    at_most: Mark | None = None
+    less_than: Mark | None = None
+    give: Decimal | None = None
+    """The amount of the band; a band that only names a standing gives none."""
+    name: str | None = None
+    """The contract's own word for the band, such as *serious*."""
+
+    def __post_init__(self) -> None:
+        if self.at_least is not None and self.more_than is not None:
+            msg = "a band has one lower end: write at_least or more_than, not both"
+            raise ValueError(msg)
+        if self.at_most is not None and self.less_than is not None:
+            msg = "a band has one upper end: write at_most or less_than, not both"
+            raise ValueError(msg)
+
+    def low(self, levels: Mapping[str, Fraction]) -> tuple[Fraction, bool] | None:
+        """The lower end and whether it belongs to the band; ``None`` where the band has no lower end."""
+        if self.at_least is not None:
+            return on_axis(self.at_least, levels), True
+        return (on_axis(self.more_than, levels), False) if self.more_than is not None else None
+
+    def high(self, levels: Mapping[str, Fraction]) -> tuple[Fraction, bool] | None:
+        """The upper end and whether it belongs to the band; ``None`` where the band has no upper end."""
+        if self.at_most is not None:
+            return on_axis(self.at_most, levels), True
+        return (on_axis(self.less_than, levels), False) if self.less_than is not None else None
+
+    def holds(self, value: Fraction, levels: Mapping[str, Fraction]) -> bool:
+        """Whether the value lies in the band."""
+        low, high = self.low(levels), self.high(levels)
+        above = low is None or value > low[0] or (low[1] and value == low[0])
+        below = high is None or value < high[0] or (high[1] and value == high[0])
+        return above and below
+
+    def words(self) -> str:
+        """The band in words: ``at least 97 and less than 98``."""
+        ends = [
+            f"{word} {mark}"
+            for word, mark in (
+                ("at least", self.at_least),
+                ("more than", self.more_than),
+                ("at most", self.at_most),
+                ("less than", self.less_than),
+            )
+            if mark is not None
+        ]
+        return " and ".join(ends) or "any value"
+
+
+class Allowance(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """What is free before counting starts: a number, or a share of a measure of the same scope and period."""
+
+    number: Decimal = Decimal(0)
+    percent: Decimal | None = None
+    of: str | None = None
+    """The measure that ``percent`` is a percentage of."""
+
+    def __post_init__(self) -> None:
+        if (self.percent is None) != (self.of is None):
+            msg = "an allowance as a share needs both percent and of: {percent: 5, of: calls_received}"
+            raise ValueError(msg)
+
+
+class Each(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """So much for each unit by which the value lies above (or below) a point."""
+
+    unit: Decimal = Decimal(1)
+    give: Decimal
+    above: Mark | None = None
+    below: Mark | None = None
+    counting: Literal["pro_rata", "full", "started"] = "pro_rata"
+    """``full``: only whole units count; ``started``: a unit begun counts whole."""
+    allowance: Decimal | Allowance = Decimal(0)
+
+    def __post_init__(self) -> None:
+        if self.above is not None and self.below is not None:
+            msg = "count above one point or below one point, not both; a dead band is two rules"
+            raise ValueError(msg)
+        if self.unit <= 0:
+            msg = f"a unit of {self.unit} cannot be counted; write a positive unit such as 1 or 0.1"
+            raise ValueError(msg)
+
+
+class Slice(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """One tier of a marginal scale: the rate for the part of the value that lies inside the tier."""
+
+    above: Decimal = Decimal(0)
+    up_to: Decimal | None = None
+    rate: Decimal
+
+
+class Curve(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Exactly one of the four shapes, and limits of the amount."""
+
+    line: list[Corner] | None = None
+    below: Decimal | None = None
+    """``line`` only: the amount left of the first corner; not given, the first corner's amount goes on."""
+    beyond: Decimal | None = None
+    """``line`` only: the amount right of the last corner; not given, the last corner's amount goes on."""
+    steps: list[Step] | None = None
+    each: Each | None = None
+    marginal: list[Slice] | None = None
+    at_most: Decimal | None = None
+    """The amount never exceeds this."""
+    at_least: Decimal | None = None
+    """The amount never falls below this."""
+
+    def __post_init__(self) -> None:
+        shapes = [name for name in ("line", "steps", "each", "marginal") if getattr(self, name) is not None]
+        if len(shapes) != 1:
+            msg = f"a curve has one shape (line, steps, each or marginal); this one has {' and '.join(shapes) or 'none'}"
+            raise ValueError(msg)
+        if self.line is not None and not self.line:
+            msg = "a line needs at least one corner, such as [target, 100]"
+            raise ValueError(msg)
+        if self.steps is not None and not self.steps:
+            msg = "steps need at least one band"
+            raise ValueError(msg)
+
+    def marks(self) -> list[Mark]:
+        """Every point of the axis the curve names, so that a check can look the levels up."""
+        if self.line is not None:
+            return [corner.at for corner in self.line]
+        if self.steps is not None:
+            ends = [(s.at_least, s.more_than, s.at_most, s.less_than) for s in self.steps]
+            return [mark for four in ends for mark in four if mark is not None]
+        if self.each is not None:
+            return [mark for mark in (self.each.above, self.each.below) if mark is not None]
+        return []
+
+
+class Drawn(Struct, frozen=True, kw_only=True):
+    """What a curve gives for a value, and why."""
+
+    amount: Fraction | None
+    """``None`` where the bands do not say (see ``band``)."""
+    band: str | None = None
+    """The band's own name; ``ambiguous`` where two bands with different amounts hold the value, ``none`` where
+    no band does."""
+    units: Fraction | None = None
+    """``each``: the units counted."""
+    words: str = ""
+    """The derivation with its numbers filled in."""
+
+
+def draw(
+    curve: Curve,
+    value: Fraction,
+    levels: Mapping[str, Fraction] = MappingProxyType({}),
+    *,
+    volumes: Mapping[str, Fraction] | None = None,
+) -> Drawn:
+    """The curve's amount at a value.  ``volumes`` are the measures an allowance may be a share of."""
+    if curve.line is not None:
+        drawn = _on_line(curve, value, levels)
+    elif curve.steps is not None:
+        drawn = _in_steps(curve.steps, value, levels)
+    elif curve.each is not None:
+        drawn = _by_units(curve.each, value, levels, volumes or {})
+    else:
+        assert curve.marginal is not None
+        drawn = _marginal(curve.marginal, value)
+    return _limited(curve, drawn)
+
+
+def _limited(curve: Curve, drawn: Drawn) -> Drawn:
+    amount, words = drawn.amount, drawn.words
+    if amount is None:
+        return drawn
+    if curve.at_most is not None and amount > curve.at_most:
+        amount, words = Fraction(curve.at_most), f"{words}, at most {curve.at_most}"
+    if curve.at_least is not None and amount < curve.at_least:
+        amount, words = Fraction(curve.at_least), f"{words}, at least {curve.at_least}"
+    return Drawn(amount=amount, band=drawn.band, units=drawn.units, words=words)
+
+
+def _on_line(curve: Curve, value: Fraction, levels: Mapping[str, Fraction]) -> Drawn:
+    assert curve.line is not None
+    corners = [(on_axis(corner.at, levels), Fraction(corner.give)) for corner in curve.line]
+    for (x0, _), (x1, _) in zip(corners, corners[1:], strict=False):
+        if x1 < x0:
+            msg = f"the corners of a line run from left to right, but {number_text(x1)} follows {number_text(x0)}"
+            raise CannotCompute(msg)
+    first, last = corners[0], corners[-1]
+    if value < first[0]:
+        amount = first[1] if curve.below is None else Fraction(curve.below)
+        return Drawn(amount=amount, words=f"{number_text(amount)} below {number_text(first[0])}")
+    if value >= last[0]:
+        if value == last[0] or curve.beyond is None:
+            return Drawn(amount=last[1], words=f"{number_text(last[1])} from {number_text(last[0])} on")
+        return Drawn(amount=Fraction(curve.beyond), words=f"{curve.beyond} beyond {number_text(last[0])}")
+    # A cliff is two corners on one point; taking the last segment that starts at or before the value makes the
+    # later corner hold at the point itself.
+    index = max(i for i, (x, _) in enumerate(corners) if x <= value)
+    (x0, y0), (x1, y1) = corners[index], corners[index + 1]
+    amount = y0 + (value - x0) * (y1 - y0) / (x1 - x0)
+    words = (
+        f"{number_text(y0)} + ({number_text(value)} − {number_text(x0)}) ÷ ({number_text(x1)} − {number_text(x0)}) "
+        f"× ({number_text(y1)} − {number_text(y0)})"
+    )
+    return Drawn(amount=amount, words=words)
+
+
+def _in_steps(steps: list[Step], value: Fraction, levels: Mapping[str, Fraction]) -> Drawn:
+    held = [step for step in steps if step.holds(value, levels)]
+    if not held:
+        return Drawn(amount=None, band="none", words=f"no band holds {number_text(value)}")
+    if len({(step.give, step.name) for step in held}) > 1:
+        which = "; ".join(step.words() for step in held)
+        return Drawn(amount=None, band="ambiguous", words=f"{number_text(value)} lies in more than one band: {which}")
+    step = held[0]
+    return Drawn(
+        amount=None if step.give is None else Fraction(step.give),
+        band=step.name,
+        words=f"band {step.name or step.words()}" if step.give is None else f"{step.give} for {step.words()}",
+    )
+
+
+def _by_units(
+    each: Each, value: Fraction, levels: Mapping[str, Fraction], volumes: Mapping[str, Fraction]
+) -> Drawn:
+    if each.above is not None:
+        point = on_axis(each.above, levels)
+        distance, words = value - point, f"{number_text(value)} − {number_text(point)}"
+    elif each.below is not None:
+        point = on_axis(each.below, levels)
+        distance, words = point - value, f"{number_text(point)} − {number_text(value)}"
+    else:
+        distance, words = value, number_text(value)
+    free = _free(each.allowance, volumes)
+    if free:
+        distance, words = distance - free, f"{words} − {number_text(free)} allowed"
+    distance = max(Fraction(0), distance)
+    units = distance / Fraction(each.unit)
+    if each.counting == "full":
+        units = Fraction(units.numerator // units.denominator)
+    elif each.counting == "started":
+        units = Fraction(-(-units.numerator // units.denominator))
+    manner = {"pro_rata": "", "full": " full", "started": " begun"}[each.counting]
+    amount = units * Fraction(each.give)
+    return Drawn(
+        amount=amount,
+        units=units,
+        words=f"max(0, {words}) = {number_text(units)}{manner} × {each.give}",
+    )
+
+
+def _free(allowance: Decimal | Allowance, volumes: Mapping[str, Fraction]) -> Fraction:
+    if isinstance(allowance, Decimal):
+        return Fraction(allowance)
+    free = Fraction(allowance.number)
+    if allowance.percent is not None and allowance.of is not None:
+        if allowance.of not in volumes:
+            msg = f"the allowance is a share of {allowance.of!r}, and nothing was delivered for it in this period"
+            raise CannotCompute(msg)
+        free += Fraction(allowance.percent) / 100 * volumes[allowance.of]
+    return free
+
+
+def _marginal(slices: list[Slice], value: Fraction) -> Drawn:
+    amount, parts = Fraction(0), []
+    for tier in slices:
+        top = value if tier.up_to is None else min(value, Fraction(tier.up_to))
+        inside = max(Fraction(0), top - Fraction(tier.above))
+        if inside:
+            amount += inside * Fraction(tier.rate)
+            parts.append(f"{number_text(inside)} × {tier.rate}")
+    return Drawn(amount=amount, words=" + ".join(parts) or "0")
+
+
+def number_text(number: Fraction | Decimal) -> str:
+    """A number for a derivation: exact where a decimal can be, else twelve significant digits and an ellipsis."""
+    if isinstance(number, Decimal):
+        number = Fraction(number)
+    denominator = number.denominator
+    for prime in (2, 5):
+        while denominator % prime == 0:
+            denominator //= prime
+    decimal = Decimal(number.numerator) / Decimal(number.denominator)
+    if denominator == 1:
+        return f"{decimal.normalize():f}"
+    return f"{decimal:.10g}…"

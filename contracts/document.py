@@ -1,0 +1,1110 @@
+"""The contract document: what was promised, as one readable text.
+
+A contract is written in YAML (or JSON), read by :mod:`contracts.reading` into these types, and never
+interpreted from strings: there is no formula language.  A few parts recur everywhere:
+
+* a **level** is a named point on a KPI's axis, from a day, possibly for some scopes only;
+* a **curve** (:mod:`contracts.curve`) turns a value into an amount: scores, points, credits, bonus, factors;
+* a **window** counts periods: repeats, chronic failure, earn-back, rights, escalation;
+* a **base** is what a percentage is a percentage of;
+* a **gate** makes others pay or score nothing while a condition fails;
+* a **cap** limits a sum over a span, and says what happens to the excess.
+
+Percent runs from 0 to 100 everywhere.  Every span is half-open: ``from`` belongs to it, ``until`` does not.
+Each field carries its meaning and its default in the text below it; the JSON Schema and the reference are made
+from these texts.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from decimal import Decimal
+from typing import Literal
+
+from msgspec import Struct, field
+
+from contracts.curve import Curve, Mark, Step
+
+
+class Part(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Shared settings of every part: immutable, no unknown fields, defaults left out when written."""
+
+
+Boundary = Literal["at_least", "more_than", "at_most", "less_than"]
+Unit = Literal["percent", "count", "seconds", "minutes", "hours", "days", "money", "points", "ratio"]
+Better = Literal["higher", "lower", "inside"]
+Mode = Literal["half_even", "half_up", "half_down", "up", "down", "floor", "ceiling"]
+Span = Literal["day", "week", "month", "quarter", "year"]
+
+
+class InForce(Part, kw_only=True):
+    """The half-open span in which the contract, or this version of it, holds."""
+
+    from_: date = field(name="from")
+    """The first day."""
+    until: date | None = None
+    """The first day after; not given, the contract has no end."""
+
+    def __post_init__(self) -> None:
+        if self.until is not None and self.until <= self.from_:
+            msg = f"ends on {self.until}, not after it begins on {self.from_}; write a later day in until"
+            raise ValueError(msg)
+
+
+class Executed(Part, kw_only=True):
+    """The signed paper this document encodes."""
+
+    document: str
+    """The file name or archive number of the executed contract."""
+    sha256: str | None = None
+    """The hash of that file, 64 hexadecimal digits."""
+    precedence: list[Literal["clause", "table", "example"]] = field(default_factory=lambda: ["clause", "table", "example"])
+    """Which text prevails where the paper contradicts itself."""
+    deviations: list[str] = []
+    """Every point in which this document knowingly differs from the paper."""
+
+
+class Cadence(Part, kw_only=True):
+    """How time is cut into measurement periods."""
+
+    each: Span = "month"
+    """The length of a period."""
+    anchor_day: int = 1
+    """The day of the month on which a period begins (1 to 28), for months, quarters and years."""
+    first: Literal["from_date", "full_period", "next_quarter"] = "from_date"
+    """The first measured period: a stub from the first day, the first full one, or from the next calendar quarter."""
+    amended: Literal["split", "at_start", "at_end"] = "split"
+    """What a version change inside a period does: two parts by event time, or one period under the first or last version."""
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.anchor_day <= 28:
+            msg = f"a period cannot begin on day {self.anchor_day} of every month; choose 1 to 28"
+            raise ValueError(msg)
+
+
+class Instruction(Part, kw_only=True):
+    """A work instruction or policy handbook that the vendor works by."""
+
+    title: str
+    """Its title."""
+    version: str
+    """The version in force, so that a quality result can be read against the right text."""
+    link: str | None = None
+    """Where it can be read."""
+
+
+class Headcount(Part, kw_only=True):
+    """People of a role from a day on; a ramp is several of these."""
+
+    from_: date = field(name="from")
+    """The first day of this number."""
+    role: str
+    """The role, such as moderator or team lead."""
+    count: int
+    """How many."""
+
+
+class Milestone(Part, kw_only=True):
+    """Something due on a day."""
+
+    name: str
+    """What is due."""
+    due: date
+    """The day by which."""
+
+
+class Volume(Part, kw_only=True):
+    """Forecast volume and the band in which it binds."""
+
+    forecast: str
+    """The measure that carries the forecast."""
+    actual: str | None = None
+    """The measure that carries what really came."""
+    excused_above_percent: Decimal | None = None
+    """Volume above this percentage of the forecast is excused."""
+
+
+class ScopeOfWork(Part, kw_only=True):
+    """What is done where: one site and one workstream."""
+
+    site: str
+    """The site's short name, as sources deliver it."""
+    name: str | None = None
+    """The site's name for people."""
+    country: str | None = None
+    """ISO 3166 code, such as PT."""
+    time_zone: str | None = None
+    """The site's own zone; not given, the contract's."""
+    workstream: str | None = None
+    """product-moderation, content-moderation, merchant-moderation, live-moderation, customer-support, or another word."""
+    service: str | None = None
+    """What is provided, in a sentence."""
+    languages: list[str] = []
+    """BCP 47 tags."""
+    hours: str | None = None
+    """The calendar of service hours, by name."""
+    instructions: list[Instruction] = []
+    """What the work is done by."""
+    headcount: list[Headcount] = []
+    """Agreed people by role, with ramp."""
+    volume: Volume | None = None
+    """Forecast and band."""
+    milestones: list[Milestone] = []
+    """Dates of this scope."""
+    from_: date | None = field(name="from", default=None)
+    """First day of the scope; not given, the contract's."""
+    until: date | None = None
+    """First day after the scope; not given, the contract's."""
+
+
+class Measure(Part, kw_only=True):
+    """A named count or amount that a source delivers; never a percentage, unless it is declared as ``given``."""
+
+    title: str | None = None
+    """The measure in words."""
+    part_of: str | None = None
+    """The measure this one is a part of; a larger part than the whole is refused at intake."""
+    money: bool = False
+    """An amount in the contract's currency rather than a count."""
+    given: bool = False
+    """A result of which no counts are known (a reported percentage); it is judged and marked as not recomputable."""
+    snapshot: bool = False
+    """A state at a moment (open items) rather than a flow; the last one counts, and sites are added."""
+    duty_of: Literal["vendor", "client"] = "vendor"
+    """Who has to deliver it."""
+
+
+class Term(Part, kw_only=True):
+    """A measure with a factor inside a sum, such as hours at 10 % reduced capacity."""
+
+    measure: str
+    """The measure."""
+    times: Decimal = Decimal(1)
+    """The factor it enters with."""
+
+
+class Signed(Part, kw_only=True):
+    """A sum with deductions: ``{plus: [offered], minus: [short_abandons]}``."""
+
+    plus: list[str | Term]
+    """What is added."""
+    minus: list[str | Term] = []
+    """What is taken off."""
+
+
+Counts = str | list[str | Term] | Signed
+"""One measure, several added, or a sum with deductions."""
+
+
+class Ratio(Part, kw_only=True):
+    """The part of a whole, in percent: ``100 × Σ of ÷ Σ to``."""
+
+    of: Counts
+    """The numerator's counts."""
+    to: Counts
+    """The denominator's counts."""
+
+
+class Mean(Part, kw_only=True):
+    """An amount per unit: ``Σ of ÷ Σ per``, for example seconds per answered call."""
+
+    of: Counts
+    """The summed amount."""
+    per: Counts
+    """What it is divided by."""
+
+
+class Rate(Part, kw_only=True):
+    """Events per so many units: ``each × Σ of ÷ Σ to``."""
+
+    of: Counts
+    """The events."""
+    to: Counts
+    """What they are counted against."""
+    each: Decimal = Decimal(1000)
+    """Per how many."""
+
+
+class MovingMean(Part, kw_only=True):
+    """The mean of this and earlier periods' results, where the clause says so."""
+
+    of: str
+    """The KPI whose results are averaged."""
+    periods: int
+    """How many periods, this one included; fewer at the start."""
+
+
+class Operand(Part, kw_only=True):
+    """One input of a derived KPI: exactly one of these."""
+
+    kpi: str | None = None
+    """Another KPI's value of the same scope and period."""
+    measure: str | None = None
+    """A measure's sum."""
+    number: Decimal | None = None
+    """A constant."""
+    best_before: str | None = None
+    """The best value that this KPI reached in any earlier period of the contract."""
+    previous: str | None = None
+    """That KPI's value in the period before."""
+    derived: Derived | None = None
+    """A derivation inside this one."""
+
+    def __post_init__(self) -> None:
+        given = [name for name in self.__struct_fields__ if getattr(self, name) is not None]
+        if len(given) != 1:
+            msg = f"an operand is one thing (kpi, measure, number, best_before, previous or derived); this one has {len(given)}"
+            raise ValueError(msg)
+
+
+class Derived(Part, kw_only=True):
+    """A KPI computed from other results: exactly one operation."""
+
+    sum: list[Operand] | None = None
+    """All added."""
+    difference: list[Operand] | None = None
+    """The first less the others."""
+    product: list[Operand] | None = None
+    """All multiplied."""
+    quotient: list[Operand] | None = None
+    """The first divided by the second."""
+    greatest: list[Operand] | None = None
+    """The greatest of them."""
+    least: list[Operand] | None = None
+    """The least of them."""
+    mean: list[Operand] | None = None
+    """Their arithmetic mean."""
+
+    def __post_init__(self) -> None:
+        given = [name for name in self.__struct_fields__ if getattr(self, name) is not None]
+        if len(given) != 1:
+            msg = f"a derivation is one operation; this one has {len(given)}"
+            raise ValueError(msg)
+        if not getattr(self, given[0]):
+            msg = f"{given[0]} needs at least one operand"
+            raise ValueError(msg)
+
+
+class Value(Part, kw_only=True):
+    """How counts become a KPI's value: exactly one of these."""
+
+    ratio: Ratio | None = None
+    """A percentage of counts."""
+    mean: Mean | None = None
+    """An amount per unit."""
+    rate: Rate | None = None
+    """Events per thousand (or another number)."""
+    sum: Counts | None = None
+    """The sum of amounts."""
+    count: Counts | None = None
+    """The sum of whole numbers; a fraction is refused."""
+    last: Counts | None = None
+    """The last value delivered in the period, added over sites and dimensions: for states, not flows."""
+    given: str | None = None
+    """A reported value whose counts nobody delivers."""
+    moving_mean: MovingMean | None = None
+    """The mean of results over periods."""
+    derived: Derived | None = None
+    """Computed from other results."""
+
+    def __post_init__(self) -> None:
+        given = [name for name in self.__struct_fields__ if getattr(self, name) is not None]
+        if len(given) != 1:
+            kinds = ", ".join(self.__struct_fields__)
+            msg = f"a KPI's value is one of {kinds}; this one has {' and '.join(given) or 'none'}"
+            raise ValueError(msg)
+
+    @property
+    def kind(self) -> str:
+        """Which of them it is."""
+        return next(name for name in self.__struct_fields__ if getattr(self, name) is not None)
+
+
+class LevelWhen(Part, kw_only=True):
+    """A condition on another measure of the same scope and period, such as the site's size."""
+
+    measure: str
+    """The measure."""
+    at_least: Decimal | None = None
+    """The smallest value for which the levels hold."""
+    less_than: Decimal | None = None
+    """The first value for which they no longer hold."""
+
+
+class LevelShare(Part, kw_only=True):
+    """A level that is a percentage of a measure of the same scope and period, such as 85 % of forecast."""
+
+    percent: Decimal
+    """The percentage."""
+    of: str
+    """The measure."""
+
+
+class Levels(Part, kw_only=True):
+    """Named points of a KPI's axis: from a day, for some scopes, under a condition.  The later entry wins."""
+
+    from_: date | None = field(name="from", default=None)
+    """The first day; not given, since the contract's start."""
+    until: date | None = None
+    """The first day after; not given, without end."""
+    where: dict[str, str | list[str]] = {}
+    """Only for these values of dimensions or ``site``."""
+    when: LevelWhen | None = None
+    """Only while a measure lies in a range."""
+    at: dict[str, Decimal | LevelShare]
+    """The levels by name: ``{floor: 90, target: 95}``."""
+
+
+class Sample(Part, kw_only=True):
+    """The smallest number of cases for which a value may be judged."""
+
+    at_least: Decimal | None = None
+    """Judged from this number on."""
+    more_than: Decimal | None = None
+    """Judged above this number."""
+    of: str | None = None
+    """The measure that counts the cases; not given, the denominator."""
+    otherwise: Literal["not_measured", "accumulate"] = "not_measured"
+    """Below it: not measured, or counts are carried into the next period until there are enough."""
+
+    def __post_init__(self) -> None:
+        if (self.at_least is None) == (self.more_than is None):
+            msg = "a minimum sample is written at_least or more_than, one of them"
+            raise ValueError(msg)
+
+
+class Precision(Part, kw_only=True):
+    """Rounding of a value."""
+
+    decimals: int = 2
+    """Digits after the point."""
+    mode: Mode = "half_up"
+    """How a half is rounded."""
+    when: Literal["before_comparing", "after_comparing"] = "after_comparing"
+    """Whether the rounded or the exact value meets the level."""
+
+
+class Repeat(Part, kw_only=True):
+    """More for a failure that follows another."""
+
+    last: int = 1
+    """How many earlier periods are looked at."""
+    at_least: int = 1
+    """How many of them must have missed too."""
+    missed: str = "target"
+    """The level whose missing counts as the earlier failure."""
+    multiply: Decimal | Curve = Decimal(2)
+    """The factor; as a curve, chosen by the number of earlier failures.  It never compounds."""
+
+
+class Gate(Part, kw_only=True):
+    """While the condition fails, others pay or score nothing, or the score is limited."""
+
+    kpi: str
+    """The KPI that guards."""
+    missed: str = "target"
+    """The level whose missing closes the gate."""
+    zero: list[str] = []
+    """KPIs whose score becomes 0 while it is closed."""
+    cap_score: Decimal | None = None
+    """The whole score is at most this while it is closed."""
+    clause: str | None = None
+    """The clause."""
+
+
+class Kpi(Part, kw_only=True):
+    """One measured indicator: how counts become a value, its levels, weight and consequence."""
+
+    title: str
+    """The KPI in the contract's words."""
+    clause: str | None = None
+    """The clause that promises it."""
+    definition: str | None = None
+    """Inclusions, exclusions, clock and source in plain words; printed on the scorecard."""
+    value: Value
+    """How counts become a value."""
+    unit: Unit | None = None
+    """The value's unit; not given, percent for a ratio, count otherwise."""
+    better: Better = "higher"
+    """Which way is better; ``inside`` for a band between two levels named ``low`` and ``high``."""
+    boundary: Boundary | None = None
+    """How the value meets a level; not given, ``at_least`` where higher is better, ``at_most`` where lower is."""
+    target: Decimal | None = None
+    """Short for one level named target that never changes."""
+    levels: list[Levels] = []
+    """Dated and conditional levels."""
+    for_each: list[str] = field(default_factory=lambda: ["site"])
+    """The scope it is judged at: ``site`` and dimensions; ``[]`` for the whole contract."""
+    where: dict[str, str | list[str]] = {}
+    """Only rows with these values of dimensions (or ``site``)."""
+    unpaired: Literal["drop_both", "no_data"] = "drop_both"
+    """A span with a numerator and no denominator, or the reverse: drop both sides, or the period has no data."""
+    completeness: Decimal = Decimal(0)
+    """The percentage of the period's spans that must have come; below it the period has no data."""
+    no_volume: Literal["not_judged", "met", "missed"] | None = None
+    """What a zero denominator counts as; not given, it is not judged (and ``contract check`` asks)."""
+    sample: Sample | None = None
+    """The minimum sample."""
+    precision: Precision | None = None
+    """Rounding; not given, the exact value is compared."""
+    bands: list[Step] = []
+    """Named severities by value, where the contract has a table of them."""
+    score: Curve | None = None
+    """Value → score, usually 0 to 100."""
+    points: Curve | None = None
+    """Value → service points."""
+    repeat: Repeat | None = None
+    """A factor on the points of a failure that repeats."""
+    weight: Decimal | None = None
+    """Its weight in the score; not given, it is shown and does not count."""
+    group: str | None = None
+    """The heading under which it is scored and shown."""
+    missing: Literal["reweight", "zero", "full"] = "reweight"
+    """Without a judged value: hand the weight on, score 0, or score 100."""
+    streak: Literal["skips", "breaks"] = "skips"
+    """Whether a period that is not judged is passed over by a streak or ends it."""
+    sampled: bool = False
+    """Its counts come from a sample, so that n and an interval are shown."""
+    critical: bool = False
+    """A critical service level: its panel comes first on the scorecard."""
+    zone: Literal["contract", "site"] = "contract"
+    """Whose midnight cuts its days."""
+    duty_of: Literal["vendor", "client"] = "vendor"
+    """A client duty is measured and shown in its own block, and never scored against the vendor."""
+
+
+class Base(Part, kw_only=True):
+    """What a percentage is a percentage of: exactly one source, possibly a share of it."""
+
+    measure: str | None = None
+    """A money measure's sum over the period."""
+    fixed: Decimal | None = None
+    """A fixed amount per period."""
+    percent: Decimal | None = None
+    """A percentage of the base in ``of``."""
+    of: str | None = None
+    """The base that ``percent`` refers to."""
+    plus: list[str] = []
+    """A sum of bases or measures."""
+    minus: list[str] = []
+    """What that sum is reduced by."""
+    for_each: list[str] = field(default_factory=lambda: ["site"])
+    """The scope the amount exists for; ``[]`` when it exists contract-wide only."""
+
+    def __post_init__(self) -> None:
+        ways = [self.measure is not None, self.fixed is not None, self.percent is not None, bool(self.plus or self.minus)]
+        if sum(ways) != 1:
+            msg = "a base is one of: measure, fixed, percent with of, plus with minus"
+            raise ValueError(msg)
+        if (self.percent is None) != (self.of is None):
+            msg = "a share of a base needs both percent and of: {percent: 12, of: charges}"
+            raise ValueError(msg)
+
+
+class Window(Part, kw_only=True):
+    """So many of the last periods."""
+
+    last: int = 1
+    """How many periods are looked at, this one included."""
+    at_least: int | None = None
+    """How many of them must fulfil the condition; not given, all."""
+    in_a_row: int | None = None
+    """How many in a row, ending with this one."""
+    mean_below: Decimal | None = None
+    """The mean of the values lies below this."""
+    mean_above: Decimal | None = None
+    """The mean of the values lies above this."""
+
+
+class When(Part, kw_only=True):
+    """A condition on results of the same scope: exactly one predicate, in this period or over a window."""
+
+    kpi: str | None = None
+    """The KPI; not given, the one the rule is for."""
+    any_kpi: bool = False
+    """Any KPI with a target."""
+    missed: str | None = None
+    """A level is missed."""
+    met: str | None = None
+    """A level is met."""
+    exceeded: str | None = None
+    """A level is met and not merely equalled."""
+    band: list[str] = []
+    """The value lies in one of these bands."""
+    credit_percent: Decimal | None = None
+    """Credits of the period reach this percentage of ``of``."""
+    of: str | None = None
+    """The base of ``credit_percent``."""
+    credited: bool = False
+    """A credit arose."""
+    at_cap: str | None = None
+    """The named cap was reached."""
+    points_at_least: Decimal | None = None
+    """The points of the period reach this."""
+    window: Window | None = None
+    """Over which periods; not given, this one."""
+
+    def __post_init__(self) -> None:
+        if self.any_kpi and self.kpi:
+            msg = "a condition is on one KPI or on any KPI, not both"
+            raise ValueError(msg)
+
+
+class Count(Part, kw_only=True):
+    """A number counted over periods, for a curve: how many of the last so many periods (or failures in them)."""
+
+    last: int
+    """How many periods, this one included."""
+    missed: str = "target"
+    """The level whose missing is counted."""
+    any_kpi: bool = False
+    """Failures of every KPI are counted together."""
+
+
+class By(Part, kw_only=True):
+    """The number that a payment's curve is read at: exactly one."""
+
+    measure: str | None = None
+    """A measure's sum in the period."""
+    count: Count | None = None
+    """Failures counted over periods."""
+    total: Literal["points", "score"] | None = None
+    """The scope's points or score."""
+    base: str | None = None
+    """The amount of a base."""
+
+
+class Share(Part, kw_only=True):
+    """A factor: the part of a whole that is affected, such as users or units."""
+
+    of: str
+    """The affected."""
+    to: str
+    """All of them."""
+
+
+class Pay(Part, kw_only=True):
+    """How much: a percentage of a base, or an amount of money; each a number or a curve."""
+
+    percent: Decimal | Curve | None = None
+    """Percent of the base in ``of``."""
+    amount: Decimal | Curve | None = None
+    """Money."""
+    of: str | None = None
+    """The base of ``percent``."""
+    by: By | None = None
+    """What a curve is read at; not given, the KPI's value."""
+    share: Share | None = None
+    """Only this part of it."""
+    times: Decimal | None = None
+    """A constant factor, such as a peak-month factor."""
+
+    def __post_init__(self) -> None:
+        if (self.percent is None) == (self.amount is None):
+            msg = "a payment is percent of a base or an amount, one of them"
+            raise ValueError(msg)
+        if (self.percent is None) != (self.of is None):
+            msg = "percent needs the base it is a percentage of: {percent: 5, of: charges}"
+            raise ValueError(msg)
+
+
+class Rung(Part, kw_only=True):
+    """One rung of a ladder that climbs with the number of failures."""
+
+    pay: Pay
+    """What this failure costs."""
+    at_most: Decimal | None = None
+    """Its own maximum."""
+
+
+class Ladder(Part, kw_only=True):
+    """The n-th failure inside a rolling span costs what the n-th rung says; the last rung goes on."""
+
+    last: int
+    """How many periods back failures are counted."""
+    rungs: list[Rung]
+    """First failure, second, and so on."""
+
+
+class Payment(Part, kw_only=True):
+    """A credit (or bonus) rule."""
+
+    name: str | None = None
+    """The rule's name; not given, the KPI's."""
+    clause: str | None = None
+    """The clause."""
+    for_: str | list[str] | None = field(name="for", default=None)
+    """The KPI (or KPIs, each by itself); not given, the rule is for the scope as a whole."""
+    when: When | None = None
+    """The condition; not given, the target is missed for a credit, met for a bonus; no condition where the pay is a curve."""
+    pay: Pay | None = None
+    """How much."""
+    ladder: Ladder | None = None
+    """Instead of ``pay``: an amount that climbs with repetition."""
+    multiply: Repeat | None = None
+    """A factor for repeated failure."""
+    for_each: list[str] | None = None
+    """The scope of one payment; not given, the scope of the KPI, or of the base where that is wider."""
+    at_most: Pay | None = None
+    """The payment's own maximum."""
+    spread: Literal["once", "accumulated_periods"] = "once"
+    """``accumulated_periods``: the amount falls due in as many following periods as were accumulated."""
+
+
+class Exclusive(Part, kw_only=True):
+    """One event, one consequence: of these KPIs' credits in one scope and period only one stands."""
+
+    among: list[str]
+    """The KPIs."""
+    take: Literal["highest_amount", "highest_points", "first_listed"] = "highest_amount"
+    """Which of them stands."""
+    clause: str | None = None
+    """The clause."""
+
+
+class Cap(Part, kw_only=True):
+    """A limit on credits over a span."""
+
+    name: str | None = None
+    """The cap's name, for conditions that refer to it."""
+    each: Literal["period", "contract_year", "calendar_year", "life"] | None = "period"
+    """The span; with ``rolling`` it is not given."""
+    rolling: int | None = None
+    """The last so many periods, this one included."""
+    percent: Decimal | None = None
+    """The limit as a percentage of ``of`` over the same span."""
+    of: str | None = None
+    """The base of ``percent``."""
+    amount: Decimal | None = None
+    """The limit as money."""
+    on: list[str] = []
+    """Only credits of these KPIs or rules; empty, all."""
+    excess: Literal["lost", "carried"] = "lost"
+    """What happens above the limit: lost, or carried into the next period."""
+    for_each: list[str] | None = None
+    """The scope of the limit; not given, the scope of the credits."""
+    clause: str | None = None
+    """The clause."""
+
+    def __post_init__(self) -> None:
+        if (self.percent is None) == (self.amount is None):
+            msg = "a cap is percent of a base or an amount, one of them"
+            raise ValueError(msg)
+        if (self.percent is None) != (self.of is None):
+            msg = "percent needs the base it is a percentage of: {percent: 12, of: charges}"
+            raise ValueError(msg)
+
+
+class EarnBack(Part, kw_only=True):
+    """Credits returned when the vendor performs for a while after the failure."""
+
+    percent: Decimal
+    """How much of the credit comes back."""
+    periods: int
+    """How many following periods must perform, each of them."""
+    level: str = "target"
+    """The level to perform to."""
+    strictness: Literal["met", "exceeded"] = "met"
+    """Whether equalling the level is enough."""
+    for_: list[str] = field(name="for", default=[])
+    """The KPIs whose credits can be earned back; empty, all."""
+    clause: str | None = None
+    """The clause."""
+
+
+class Minimum(Part, kw_only=True):
+    """What happens to a small total."""
+
+    below: Decimal
+    """The amount below which it is small."""
+    then: Literal["dropped", "lifted"] = "dropped"
+    """Dropped to nothing, or lifted to the amount."""
+
+
+class Rounding(Part, kw_only=True):
+    """The one place where money is rounded."""
+
+    to: Decimal = Decimal("0.01")
+    """The step."""
+    mode: Mode = "half_even"
+    """How a half is rounded."""
+    at: Literal["line", "total"] = "line"
+    """Each payment by itself, or the scope's totals."""
+
+
+class Money(Part, kw_only=True):
+    """What is at stake: bases, credits, bonuses, and what limits them."""
+
+    bases: dict[str, Base] = {}
+    """Every base by name."""
+    credits: list[Payment] = []
+    """Rules in the customer's favour; a negative amount of a two-way scale is a bonus."""
+    bonuses: list[Payment] = []
+    """Rules in the vendor's favour."""
+    exclusive: list[Exclusive] = []
+    """Groups of which one credit stands."""
+    caps: list[Cap] = []
+    """Limits, applied in the order written."""
+    earn_back: list[EarnBack] = []
+    """How credits come back."""
+    minimum: Minimum | None = None
+    """A minimum amount."""
+    rounding: Rounding = Rounding()
+    """Rounding of money."""
+    payable_in: Literal["this_period", "next_period"] = "next_period"
+    """Whose invoice carries the credit."""
+
+
+class Standing(Part, kw_only=True):
+    """A band of the score with a name and a consequence."""
+
+    name: str
+    """The band's word."""
+    at_least: Decimal | None = None
+    """The lowest score in it; not given, everything below the others."""
+    consequence: str | None = None
+    """What it means, in words."""
+
+
+class Scoring(Part, kw_only=True):
+    """How KPI scores become one score."""
+
+    combine: Literal["weighted_mean", "weighted_sum", "sum"] = "weighted_mean"
+    """``Σ w·s ÷ Σ w`` over KPIs with a score; ``Σ w·s ÷ 100``; or the plain sum."""
+    round_each: Precision | None = None
+    """Rounding of each KPI's part before the sum, where the contract says so."""
+    gates: list[Gate] = []
+    """Conditions that zero or limit."""
+    standings: list[Standing] = []
+    """Bands of the score."""
+
+
+class Ratchet(Part, kw_only=True):
+    """A level that rises after sustained over-performance; proposed, and true once amended."""
+
+    kpi: str
+    """The KPI."""
+    level: str = "target"
+    """The level."""
+    periods: int = 12
+    """How many results in a row must all exceed the level."""
+    way: Literal["halfway_to_mean", "step", "best"] = "halfway_to_mean"
+    """Half the way to the mean; a fixed step; or the best result of the span."""
+    step: Decimal | None = None
+    """The step, for ``step``."""
+    at_most_percent_of_gap: Decimal | None = None
+    """The new level moves at most this percentage of the gap to perfection (100, or 0 where lower is better)."""
+    clause: str | None = None
+    """The clause."""
+
+
+class RightRule(Part, kw_only=True):
+    """A right that arises from results: termination, step-in, an improvement plan."""
+
+    name: str
+    """The right in words."""
+    clause: str | None = None
+    """The clause."""
+    when: When
+    """The condition."""
+    for_each: list[str] = field(default_factory=lambda: ["site"])
+    """The scope it is examined for."""
+    despite_relief: bool = False
+    """Relief takes the money and leaves the right."""
+    cure_days: int | None = None
+    """Days to cure after notice."""
+    notice_days: int | None = None
+    """Days of notice."""
+
+
+class ReliefTerms(Part, kw_only=True):
+    """What may be excused, and with what effect."""
+
+    cause: str
+    """The kind of cause, in the contract's words."""
+    effect: Literal["drop_span", "drop_period", "cancel_money"] = "drop_span"
+    """Take the days out, take the period out, or cancel the money only."""
+    notice_business_days: int | None = None
+    """How soon the vendor must give notice."""
+    clause: str | None = None
+    """The clause."""
+
+
+class Clear(Part, kw_only=True):
+    """When a running problem counts as over."""
+
+    good: int = 2
+    """Good periods in a row."""
+    level: str = "target"
+    """The level they must meet; a level above the target makes a band against flapping."""
+
+
+class Trigger(Part, kw_only=True):
+    """When a rule opens a ticket."""
+
+    kpi: str | None = None
+    """The KPI; not given, every KPI with the level."""
+    missed: str = "target"
+    """The level."""
+    last: int = 1
+    """Of the last so many judged periods …"""
+    at_least: int = 1
+    """… this many missed."""
+    no_data: int | None = None
+    """Instead: this many periods in a row for which nothing came."""
+
+
+class EscalationRule(Part, kw_only=True):
+    """One reason to escalate."""
+
+    name: str
+    """The rule's name, which the ticket bears."""
+    on: Trigger
+    """When it opens."""
+    clear: Clear = Clear()
+    """When it is over."""
+    severity: Literal["minor", "serious", "critical"] = "serious"
+    """How grave; it decides the first level."""
+    clause: str | None = None
+    """The clause."""
+
+
+class Within(Part, kw_only=True):
+    """Business time in the escalation calendar."""
+
+    days: int = 0
+    """Business days; they end at the close of business of the last day."""
+    hours: int = 0
+    """Business hours on top."""
+
+
+class After(Part, kw_only=True):
+    """What makes a level due, besides time."""
+
+    days: int = 0
+    """Business days since the level below."""
+    hours: int = 0
+    """Business hours on top."""
+    unless: Literal["acknowledged", "plan_submitted", "plan_approved", "closed"] = "acknowledged"
+    """What stops the level from being reached."""
+
+
+class EscalationLevel(Part, kw_only=True):
+    """Who is called, and what is expected of them.  Roles, not persons."""
+
+    level: int
+    """1 is the first."""
+    to: list[str]
+    """Roles on both sides, such as vendor.site_lead and client.partner_manager."""
+    after: After | None = None
+    """When it is reached from the level below; level 1 is reached at once."""
+    acknowledge_within: Within | None = None
+    """The time to acknowledge."""
+    plan_within: Within | None = None
+    """The time to submit a corrective action plan."""
+    agenda: str | None = None
+    """The forum on whose agenda it goes."""
+
+
+class Escalation(Part, kw_only=True):
+    """The escalation matrix."""
+
+    calendar: str | None = None
+    """Whose business time the clocks run in; not given, Monday to Friday, 09:00 to 17:00 in the contract's zone."""
+    rules: list[EscalationRule] = []
+    """Why."""
+    levels: list[EscalationLevel] = []
+    """Who, and how soon."""
+    reopen_within_periods: int = 3
+    """A problem that returns within so many periods reopens its ticket a level higher."""
+
+
+class Forum(Part, kw_only=True):
+    """A recurring governance meeting."""
+
+    name: str
+    """Its name."""
+    rrule: str
+    """The RFC 5545 recurrence."""
+    at: str
+    """Local time of day, HH:MM."""
+    zone: str | None = None
+    """Its time zone; not given, the contract's."""
+    chair: str | None = None
+    """The role that chairs."""
+
+
+class Report(Part, kw_only=True):
+    """A report somebody owes."""
+
+    name: str
+    """What is due."""
+    due_days: int
+    """Business days after the period ends."""
+    vendor_check_days: int | None = None
+    """Business days the vendor has to check the draft."""
+
+
+class Obligation(Part, kw_only=True):
+    """Something with a date: a certificate, an insurance, a continuity test."""
+
+    name: str
+    """What."""
+    due: date
+    """By when."""
+    owner: str | None = None
+    """The role that owes it."""
+
+
+class Citation(Part, kw_only=True):
+    """Where in the executed document a number stands."""
+
+    at: str
+    """The path in this document, such as kpis.accuracy.levels."""
+    clause: str | None = None
+    """The clause."""
+    page: str | None = None
+    """The page."""
+    quote: str | None = None
+    """The words."""
+
+
+class ExampleRow(Part, kw_only=True):
+    """One row of data of an example; the columns of the data file."""
+
+    site: str = "site"
+    """The site."""
+    measure: str
+    """The measure."""
+    starts_on: date
+    """The first day of its span."""
+    grain: Literal["day", "week", "month", "quarter", "year"] = "month"
+    """The span's length."""
+    value: Decimal | None = None
+    """The count or amount; not given, missing."""
+    n: Decimal | None = None
+    """The number of cases behind a reported value."""
+    dimensions: dict[str, str] = {}
+    """The other columns."""
+
+
+class ExampleRelief(Part, kw_only=True):
+    """One relief decision of an example."""
+
+    from_: date = field(name="from")
+    """The first day."""
+    until: date
+    """The first day after."""
+    site: str | None = None
+    """The site; not given, all."""
+    kpi: str | None = None
+    """The KPI; not given, all."""
+    effect: Literal["drop_span", "drop_period", "cancel_money"] = "drop_span"
+    """What it does."""
+    dimensions: dict[str, str] = {}
+    """Only these."""
+
+
+class ExampleOpening(Part, kw_only=True):
+    """An earlier result known only as a result."""
+
+    starts_on: date
+    """The period's first day."""
+    site: str | None = None
+    """The site; not given, the contract."""
+    kpi: str | None = None
+    """The KPI, where the fact is one of a KPI."""
+    fact: Literal["value", "met", "level", "points", "credit", "paid", "charge", "failures"]
+    """What is known."""
+    value: str
+    """Its value."""
+    dimensions: dict[str, str] = {}
+    """Only these."""
+
+
+class Given(Part, kw_only=True):
+    """What an example starts from."""
+
+    data: list[ExampleRow] = []
+    """Rows of measurements."""
+    relief: list[ExampleRelief] = []
+    """Relief decisions."""
+    opening: list[ExampleOpening] = []
+    """Earlier results."""
+
+
+class Example(Part, kw_only=True):
+    """A worked example; ``contract check`` runs it.  What ``expect`` does not name is not checked."""
+
+    name: str
+    """The example's name, usually its place in the annex."""
+    given: Given
+    """Where it starts."""
+    expect: dict[str, list[dict[str, object]]]
+    """Any subset of a result: ``{totals: [{credit: "2000.00"}]}``."""
+
+
+class Contract(Part, kw_only=True):
+    """One contract, or one version of it."""
+
+    contract: str
+    """The contract's short name, the same in every version."""
+    title: str
+    """What it is about."""
+    vendor: str
+    """The vendor's short name."""
+    vendor_name: str | None = None
+    """The vendor's name for people."""
+    customer: str | None = None
+    """The customer's name for people."""
+    renews: str | None = None
+    """The contract this one continues; tickets and streaks go on."""
+    version: str = "1"
+    """The version's label."""
+    currency: str = "EUR"
+    """ISO 4217 code of every amount in this document."""
+    time_zone: str = "UTC"
+    """IANA name; periods are cut at its midnights."""
+    in_force: InForce
+    """Since when, and until when."""
+    signed_on: date | None = None
+    """The day of the last signature; later than ``in_force.from`` makes it a late amendment."""
+    executed: Executed | None = None
+    """The signed paper."""
+    measured: Cadence = Cadence()
+    """Periods."""
+    calendars: list[str] = []
+    """Calendars by name: documents of their own."""
+    dimensions: list[str] = []
+    """What every KPI may be filtered and split by, besides the site."""
+    scope: list[ScopeOfWork] = []
+    """Sites and workstreams."""
+    measures: dict[str, Measure] = {}
+    """What sources must deliver."""
+    kpis: dict[str, Kpi] = {}
+    """What is judged."""
+    scoring: Scoring = Scoring()
+    """How scores combine."""
+    money: Money = Money()
+    """What is at stake."""
+    ratchets: list[Ratchet] = []
+    """Levels that rise."""
+    rights: list[RightRule] = []
+    """Rights that arise."""
+    relief: list[ReliefTerms] = []
+    """What may be excused."""
+    escalation: Escalation = Escalation()
+    """Who is called when."""
+    forums: list[Forum] = []
+    """Meetings."""
+    reports: list[Report] = []
+    """Reports that are due."""
+    obligations: list[Obligation] = []
+    """Dates that bind."""
+    citations: list[Citation] = []
+    """Where the numbers stand in the paper."""
+    examples: list[Example] = []
+    """Worked examples."""
+
+
+__all__ = ["Contract", "Curve", "Mark", "Step"]
