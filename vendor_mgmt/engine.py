@@ -81,7 +81,7 @@ class SafeTransaction(PostgresTransaction):
 
 
 class Engine(PostgresEngine):
-    """The one engine of the process; `vendor_mgmt.piccolo_conf.DB` is it, and Piccolo's tables find it there by themselves."""
+    """The kind of engine; `DB` below is the one engine of the process, which Piccolo's tables find by themselves."""
 
     def __init__(self) -> None:
         self._given: dict[str, Any] = {}
@@ -128,3 +128,6 @@ class Engine(PostgresEngine):
 
     async def get_new_connection(self) -> asyncpg.Connection[Any]:
         return await asyncpg.connect(**self.config)
+
+
+DB = Engine()

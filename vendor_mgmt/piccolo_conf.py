@@ -6,8 +6,8 @@ points it here. That is how `contracts` and `scorecards` reach the database with
 
 from piccolo.conf.apps import AppRegistry
 
-from vendor_mgmt.engine import Engine
+from vendor_mgmt.engine import DB
 
-DB = Engine()
+__all__ = ["APP_REGISTRY", "DB"]
 
 APP_REGISTRY = AppRegistry(apps=["contracts.piccolo_app", "scorecards.piccolo_app", "vendor_mgmt.piccolo_app"])

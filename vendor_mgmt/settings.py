@@ -344,10 +344,10 @@ def make_private_dir(path: Path) -> None:
         path = path.parent
     for folder in reversed(missing):
         try:
-            folder.mkdir()
+            folder.mkdir(0o700)
         except FileExistsError:
+            # Another process was quicker; its folder is not ours to change.
             continue
-        # The process's umask has already narrowed the mode of a folder made just now by us.
         folder.chmod(mode)
 
 
