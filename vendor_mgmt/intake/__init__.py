@@ -1,0 +1,1 @@
+"""Sources, readers, mapping, checks, quarantine, pulls and watermarks, relief claims."""

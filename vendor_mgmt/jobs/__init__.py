@@ -1,0 +1,1 @@
+"""Recurrence, the dispatcher that decides what is due, and the queue that carries work to workers."""
