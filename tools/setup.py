@@ -93,7 +93,7 @@ SYSTEM_PACKAGES = (
         purpose="writes Latin, Greek, Cyrillic, Arabic, Hebrew, Thai and the scripts of India",
         font_languages=("en", "vi", "pl", "el", "ru", "ar", "he", "th", "hi", "bn", "ta"),
     ),
-    SystemPackage(name="fonts-droid-fallback", purpose="writes Chinese, Japanese and Korean", font_languages=("zh-cn", "ja", "ko")),
+    SystemPackage(name="fonts-wqy-microhei", purpose="writes Chinese, Japanese and Korean", font_languages=("zh-cn", "zh-tw", "ja", "ko")),
     SystemPackage(
         name="chromium",
         purpose="opens the pages in browser tests",
