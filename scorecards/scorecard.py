@@ -181,6 +181,8 @@ class TrendPoint(Struct, frozen=True, kw_only=True):
     score: Decimal | None = None
     relieved: bool = False
     version: str = ""
+    interval: tuple[Decimal, Decimal] | None = None
+    """The 95 % interval of a sampled period, drawn as a band."""
 
 
 class Feed(Struct, frozen=True, kw_only=True):
@@ -193,6 +195,8 @@ class Feed(Struct, frozen=True, kw_only=True):
     """The moment the newest row was learned; ``None`` when nothing ever came."""
     rows: int = 0
     missing: int = 0
+    late: int = 0
+    """Rows learned after the day their data was due, and counted all the same."""
     corrected: int = 0
     refused: int = 0
 
@@ -226,6 +230,15 @@ class Commentary(Struct, frozen=True, kw_only=True):
     kpi: str | None
     text: str
     role: str
+
+
+class StandingBand(Struct, frozen=True, kw_only=True):
+    """One band of the standings in force, half-open; without ``until`` it has no upper end."""
+
+    name: str
+    from_: Decimal = field(name="from")
+    until: Decimal | None = None
+    consequence: str | None = None
 
 
 class Scorecard(Struct, frozen=True, kw_only=True):
@@ -280,6 +293,14 @@ class Scorecard(Struct, frozen=True, kw_only=True):
     """Each KPI in plain words: what is counted, what is left out, clock and zone."""
     findings: list[Remark] = field(default_factory=list)
     weekday_pattern: dict[str, list[Decimal | None]] = field(default_factory=dict)
+    standing_bands: list[StandingBand] = field(default_factory=list)
+    """The bands of the version that scored it, lowest first, so that a reader sees how far the next one is."""
+    critical: list[str] = field(default_factory=list)
+    """KPIs whose default costs more than score: they get a panel also when they were met."""
+    measures: dict[str, list[str]] = field(default_factory=dict)
+    """The measures each KPI counts, by KPI, so that a row can name its feeds."""
+    rights: list[Right] = field(default_factory=list)
+    """Rights that arose; they stand in the client's edition only, until the contract's owner releases them."""
 
 
 def result_key(result: KpiResult) -> str:
