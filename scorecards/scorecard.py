@@ -14,7 +14,7 @@ from __future__ import annotations
 from datetime import date, datetime
 from decimal import ROUND_HALF_EVEN, Context, Decimal
 from fractions import Fraction
-from typing import Literal
+from typing import Any, Literal
 
 from msgspec import Struct, field, json
 
@@ -100,7 +100,8 @@ class Line(Struct, frozen=True, kw_only=True):
     clause: str | None = None
     rule: str = ""
     """The rule in words with its numbers filled in."""
-    inputs: dict[str, Decimal | str | None] = field(default_factory=dict)
+    inputs: dict[str, Any] = field(default_factory=dict)
+    """Each a Decimal, a text or ``None``; read back from JSON a number is its text, which no decoder can tell from a word."""
     base: str | None = None
     base_amount: Decimal | None = None
     amount: Decimal | None = None
