@@ -11,14 +11,30 @@ Three things of `PostgresEngine` do not suit us, and each is a few lines here:
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import os
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
 import asyncpg
+from piccolo.engine.exceptions import TransactionError
 from piccolo.engine.postgres import PostgresEngine, PostgresTransaction
 
 Isolation = Literal["read_committed", "repeatable_read", "serializable"]
+
+CONNECT_TIMEOUT_S = 15.0
+CLOSE_TIMEOUT_S = 5.0
+
+
+class DatabaseUnavailable(Exception):
+    """The database at an address cannot be used; the message says why, and how to repair it. It shows no password."""
+
+    def __init__(self, url: str, problem: str, repair: str) -> None:
+        self.problem = problem
+        self.repair = repair
+        super().__init__(f"The database {without_password(url)} cannot be used: {problem}. {repair}")
 
 
 class DatabaseNotChosen(Exception):
@@ -26,8 +42,7 @@ class DatabaseNotChosen(Exception):
 
     def __init__(self) -> None:
         super().__init__(
-            "No database was chosen: set DATABASE_URL, or open the work with vendor_mgmt.database.running(settings), which starts the "
-            "embedded one."
+            "No database was chosen: set DATABASE_URL, or do the work inside vendor_mgmt.database.pool or .run, which say which one."
         )
 
 
@@ -45,6 +60,11 @@ class SafeTransaction(PostgresTransaction):
         readonly: bool = False,
     ) -> None:
         super().__init__(engine, allow_nested)
+        if self._parent is not None and isolation is not None and isolation != self._parent._isolation:
+            raise TransactionError(
+                f"A transaction with isolation {isolation} cannot begin inside one that has {self._parent._isolation or 'the default'}; "
+                "begin the outer one with it."
+            )
         self._isolation = isolation
         self._readonly = readonly
 
@@ -87,15 +107,21 @@ class Engine(PostgresEngine):
         self._given: dict[str, Any] = {}
         super().__init__(config={})
 
+    @contextlib.contextmanager
+    def pointed_at(self, dsn: str, **options: Any) -> Iterator[None]:
+        """`point_at` for the length of a block."""
+        before = self._given
+        self.point_at(dsn, **options)
+        try:
+            yield
+        finally:
+            self._given = before
+
     def point_at(self, dsn: str, **options: Any) -> None:
         """Use the database at `dsn` from now on; `options` are those of `asyncpg.connect`. Refused while a pool is open."""
         if self.pool is not None:
             raise RuntimeError("The database cannot be changed while its connection pool is open")
         self._given = {"dsn": dsn, **options}
-
-    def forget(self) -> None:
-        """Undo `point_at`."""
-        self._given = {}
 
     @property
     def config(self) -> dict[str, Any]:
@@ -126,8 +152,70 @@ class Engine(PostgresEngine):
     ) -> SafeTransaction:
         return SafeTransaction(self, allow_nested, isolation=isolation, readonly=readonly)
 
+    async def start_connection_pool(self, **options: Any) -> None:
+        """Raises `DatabaseUnavailable`, and `RuntimeError` where a pool is open already."""
+        if self.pool is not None:
+            raise RuntimeError("The connection pool is open already")
+        config = self.config
+        async with _explained(config["dsn"]):
+            self.pool = await asyncpg.create_pool(**config, timeout=CONNECT_TIMEOUT_S, **options)
+
+    async def close_connection_pool(self) -> None:
+        """Wait a little for connections in use, then cut them off: a forgotten one must not keep the process from ending."""
+        if self.pool is None:
+            return
+        pool, self.pool = self.pool, None
+        try:
+            await asyncio.wait_for(pool.close(), CLOSE_TIMEOUT_S)
+        except TimeoutError:
+            pool.terminate()
+
     async def get_new_connection(self) -> asyncpg.Connection[Any]:
-        return await asyncpg.connect(**self.config)
+        config = self.config
+        async with _explained(config["dsn"]):
+            return await asyncpg.connect(**config, timeout=CONNECT_TIMEOUT_S)
 
 
 DB = Engine()
+
+
+@contextlib.asynccontextmanager
+async def connect(url: str, **options: Any) -> AsyncIterator[asyncpg.Connection[Any]]:
+    """A connection of one's own, outside the pool: for LISTEN, for a lock that is held long, for looking at a server.
+
+    Raises `DatabaseUnavailable`.
+    """
+    async with _explained(url):
+        connection = await asyncpg.connect(url, timeout=CONNECT_TIMEOUT_S, **options)
+    try:
+        yield connection
+    finally:
+        await connection.close(timeout=CLOSE_TIMEOUT_S)
+
+
+@contextlib.asynccontextmanager
+async def _explained(url: str) -> AsyncIterator[None]:
+    """Turn what the driver says about a failed connection into something its reader can act on."""
+    try:
+        yield
+    except asyncpg.InvalidCatalogNameError as error:
+        raise DatabaseUnavailable(url, str(error), "Create it with `createdb`, or correct the name in DATABASE_URL.") from error
+    except (asyncpg.InvalidAuthorizationSpecificationError, asyncpg.InvalidPasswordError) as error:
+        raise DatabaseUnavailable(url, str(error), "Correct the user and password in DATABASE_URL.") from error
+    except asyncpg.TooManyConnectionsError as error:
+        repair = "Raise the server's max_connections, or run fewer processes."
+        raise DatabaseUnavailable(url, str(error), repair) from error
+    except TimeoutError as error:
+        problem = f"it did not answer within {CONNECT_TIMEOUT_S:.0f} s"
+        raise DatabaseUnavailable(url, problem, "Check the host, the port and any firewall in between.") from error
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, ValueError) as error:
+        repair = "Check that the server runs and that DATABASE_URL names its host and port."
+        raise DatabaseUnavailable(url, str(error) or type(error).__name__, repair) from error
+
+
+def without_password(url: str) -> str:
+    """The address as it may be shown: `postgresql://user@host:5432/database`."""
+    parts = urlsplit(url)
+    user, at, host = parts.netloc.rpartition("@")
+    # What follows the question mark may hold a password too, so it is left out.
+    return f"{parts.scheme}://{user.partition(':')[0]}{at}{host}{parts.path}"

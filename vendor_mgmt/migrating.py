@@ -1,0 +1,198 @@
+"""Bring a database up to date, one process at a time.
+
+Piccolo finds, orders and writes migrations; running them is ours, for three reasons. Two processes that migrate at once must not meet:
+everything happens under an advisory lock. A migration and the record that it was applied belong into one transaction: Piccolo writes the
+record afterwards. And a command that reports what it did should not print from inside a library.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import logging
+import sys
+from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+from piccolo.apps.migrations.auto.migration_manager import MigrationManager
+from piccolo.apps.migrations.commands.base import BaseMigrationManager
+from piccolo.apps.migrations.commands.new import AutoMigrationManager
+from piccolo.apps.migrations.commands.new import new as write_migration
+from piccolo.apps.migrations.tables import Migration
+from piccolo.conf.apps import AppConfig, Finder, MigrationModule
+
+from vendor_mgmt import database_roles
+from vendor_mgmt.engine import DB, connect
+
+logger = logging.getLogger(__name__)
+
+# Any number will do, as long as nothing else in the database locks the same one.
+ADVISORY_LOCK = 7_365_512_001
+
+
+async def migrate(url: str) -> list[str]:
+    """Apply what the database at `url` lacks, and return the names of what was applied, as `contracts 2026-…`.
+
+    Safe to call from any number of processes: they take turns, and the later ones find nothing left to do. Each migration is applied
+    entirely or not at all; after a failure the earlier ones stay. Call it before the pool is open. Raises `DatabaseUnavailable`, and
+    whatever a migration raises.
+    """
+    applied = []
+    async with connect(url, server_settings={"application_name": "vendor-mgmt migrate"}) as connection:
+        await connection.execute("SELECT pg_advisory_lock($1)", ADVISORY_LOCK)
+        standing = await database_roles.prepare(connection)
+        if not standing.may_become:
+            logger.warning(
+                "The service works with the rights of %s, who may change tables. An administrator of the database can run: %s",
+                standing.login,
+                standing.by_hand,
+            )
+        with DB.pointed_at(url):
+            await _make_migration_table(connection)
+            done = await _applied(connection)
+            for app in apps():
+                for name, module in sorted(migrations_of(app).items()):
+                    if (app.app_name, name) not in done:
+                        await _apply(app, name, module)
+                        applied.append(f"{app.app_name} {name}")
+                        logger.info("Applied the migration %s %s: %s", app.app_name, name, module.DESCRIPTION)
+        # The session ends with the block, and the lock with it.
+    return applied
+
+
+async def pending(url: str) -> list[str]:
+    """The migrations that the database at `url` lacks, in the order in which they would be applied."""
+    async with connect(url) as connection:
+        try:
+            done = await _applied(connection)
+        except asyncpg.UndefinedTableError:
+            done = set()
+    return [f"{app.app_name} {name}" for app in apps() for name in sorted(migrations_of(app)) if (app.app_name, name) not in done]
+
+
+async def unwritten(app_name: str) -> list[str]:
+    """What the tables of an app have that its migrations do not know yet, as Piccolo's statements. Asks no database."""
+    differences = await AutoMigrationManager(auto_input="n").get_alter_statements(app_config(app_name))
+    return [statement for difference in differences for statement in difference.statements]
+
+
+async def write_new(app_name: str, description: str, *, empty: bool = False) -> Path | None:
+    """Write the migration that brings `app_name` to its tables, and return its file; None where there is nothing to write.
+
+    With `empty`, write a frame for SQL instead. Asks no database. Raises `ValueError` for an app that does not exist.
+    """
+    app = app_config(app_name)
+    folder = Path(app.resolved_migrations_folder_path)
+    before = set(folder.glob("*.py"))
+    with _quietly():
+        await write_migration(app_name, auto=not empty, desc=description, auto_input=None if sys.stdin.isatty() else "n")
+    file = next(iter(set(folder.glob("*.py")) - before), None)
+    if file is not None and empty:
+        migration_id = next(line for line in file.read_text().splitlines() if line.startswith("ID = "))
+        file.write_text(SQL_FRAME.format(id=migration_id, app=app_name, description=description))
+    return file
+
+
+SQL_FRAME = '''"""WHY this is needed."""
+
+from vendor_mgmt.migrating import sql_migration
+
+{id}
+DESCRIPTION = "{description}"
+
+forwards = sql_migration(
+    "{app}",
+    ID,
+    DESCRIPTION,
+    up="""
+    """,
+    down="""
+    """,
+)
+'''
+
+
+def sql_migration(
+    app: str, migration_id: str, description: str, *, up: str | Callable[[], str], down: str
+) -> Callable[[], Awaitable[MigrationManager]]:
+    """A migration in plain SQL, any number of statements, applied in one transaction. In a migration file:
+
+        forwards = sql_migration("contracts", ID, DESCRIPTION, up="CREATE INDEX …", down="DROP INDEX …")
+
+    `up` may be a function, called when the migration is applied.
+    """
+
+    async def forwards() -> MigrationManager:
+        async def apply() -> None:
+            await _script(up() if callable(up) else up)
+
+        async def revert() -> None:
+            await _script(down)
+
+        manager = MigrationManager(migration_id=migration_id, app_name=app, description=description)
+        manager.add_raw(apply)
+        manager.add_raw_backwards(revert)
+        return manager
+
+    return forwards
+
+
+def apps() -> list[AppConfig]:
+    """The apps, each after those its tables refer to."""
+    return Finder().get_app_configs(sort_by_migration_dependencies=True)
+
+
+def app_config(app_name: str) -> AppConfig:
+    return Finder().get_app_config(app_name)
+
+
+def migrations_of(app: AppConfig) -> dict[str, MigrationModule]:
+    """The migrations of an app by name, in no order; their names are moments, and sort."""
+    # Piccolo puts the folder in front of the import path and leaves it there.
+    before = list(sys.path)
+    try:
+        return BaseMigrationManager().get_migration_modules(app.resolved_migrations_folder_path)
+    finally:
+        sys.path[:] = before
+
+
+async def _apply(app: AppConfig, name: str, module: MigrationModule) -> None:
+    manager = await module.forwards()
+    record = Migration.insert(Migration(name=name, app_name=app.app_name))
+    if not manager.wrap_in_transaction:
+        # CREATE INDEX CONCURRENTLY and its like refuse to be part of one.
+        with _quietly():
+            await manager.run()
+        await record.run()
+        return
+    async with DB.transaction():
+        with _quietly():
+            await manager.run()
+        await record.run()
+
+
+async def _make_migration_table(connection: asyncpg.Connection[Any]) -> None:
+    if await connection.fetchval("SELECT to_regclass('public.migration')") is None:
+        await Migration.create_table(if_not_exists=True).run()
+        if (await database_roles.standing(connection)).exists:
+            await connection.execute(f"REVOKE INSERT, UPDATE, DELETE ON migration FROM {database_roles.SERVICE}")
+
+
+async def _applied(connection: asyncpg.Connection[Any]) -> set[tuple[str, str]]:
+    return {(row["app_name"], row["name"]) for row in await connection.fetch("SELECT app_name, name FROM migration")}
+
+
+async def _script(sql: str) -> None:
+    # Piccolo's own ways of running SQL take a single statement.
+    transaction = DB.current_transaction.get()
+    assert transaction is not None, "a migration in SQL runs inside the transaction that _apply begins"
+    await transaction.connection.execute(sql)
+
+
+@contextlib.contextmanager
+def _quietly() -> Iterator[None]:
+    """Piccolo prints its progress; ours is in the log and in what `migrate` returns."""
+    with contextlib.redirect_stdout(io.StringIO()):
+        yield
