@@ -12,6 +12,7 @@ import difflib
 import functools
 import itertools
 import math
+from calendar import monthrange
 from collections.abc import Iterable, Iterator
 from datetime import UTC, date, datetime, time, timedelta
 from fractions import Fraction
@@ -19,6 +20,8 @@ from typing import Final, Literal, get_args
 from zoneinfo import ZoneInfo, available_timezones
 
 import msgspec
+
+from contracts.errors import RefusedValue
 
 Unit = Literal["day", "week", "month", "quarter", "year"]
 """How long one period is. A contract year is `year` with the contract's first day as anchor."""
@@ -44,14 +47,14 @@ GRAIN_UNITS: Final[dict[Grain, Unit]] = {
     "year": "year",
 }
 
-FirstPeriod = Literal["from_date", "first_full_period", "first_full_month", "next_quarter"]
+FirstPeriod = Literal["from_date", "full_period", "first_full_month", "next_quarter"]
 """From when a contract is measured: at once (with a part period), or from the next whole one."""
 
 PartPeriods = Literal["keep", "drop", "merge"]
 """What becomes of the piece before the first or after the last whole period: measured by itself, left out, or added to its neighbour."""
 
 NonexistentLocalTime = Literal["shift", "skip", "first_after"]
-"""What a local time means that the clocks jump over: moved by the length of the gap (RFC 5545 3.3.5), nothing, or the first instant after the gap."""
+"""What a local time means that the clocks jump over: that much later (RFC 5545 3.3.5), nothing, or the first instant after the gap."""
 
 AmbiguousLocalTime = Literal["first", "second"]
 """Which of the two instants is meant by a local time that happens twice."""
@@ -59,13 +62,13 @@ AmbiguousLocalTime = Literal["first", "second"]
 _MONTHS_IN: Final[dict[Unit, int]] = {"month": 1, "quarter": 3, "year": 12}
 
 
-class UnknownTimeZone(ValueError):
-    """A name that is no zone of the IANA database; the message names the nearest ones that are."""
+class UnknownTimeZone(RefusedValue):
+    """A name that is no zone of the IANA database; the repair names the nearest ones that are."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, *, field: str = "") -> None:
         near = difflib.get_close_matches(name, _zone_names(), n=3, cutoff=0.6)
-        advice = f"; did you mean {' or '.join(near)}?" if near else "; write an IANA name such as Europe/Lisbon"
-        super().__init__(f"unknown time zone {name!r}{advice}")
+        repair = f"Did you mean {' or '.join(near)}?" if near else "Write an IANA name such as Europe/Lisbon."
+        super().__init__(f"unknown time zone {name!r}", repair, field=field)
         self.name = name
 
 
@@ -171,6 +174,21 @@ def resolve_local(
     The defaults are those of RFC 5545 3.3.5: a time inside a gap is read with the offset before the gap, which moves it
     forward by the gap's length, and of two equal times the first is meant.
     """
+    if nonexistent != "skip":
+        return local_instant(local, zone, nonexistent=nonexistent, ambiguous=ambiguous)
+    shifted = local_instant(local, zone, ambiguous=ambiguous)
+    exists = shifted.astimezone(zone).replace(tzinfo=None, fold=0) == local.replace(fold=0)
+    return shifted if exists else None
+
+
+def local_instant(
+    local: datetime,
+    zone: ZoneInfo,
+    *,
+    nonexistent: Literal["shift", "first_after"] = "shift",
+    ambiguous: AmbiguousLocalTime = "first",
+) -> datetime:
+    """The same where something must happen in any case: there is an instant for every local time."""
     earlier = local.replace(tzinfo=zone, fold=0)
     later = local.replace(tzinfo=zone, fold=1)
     before, after = earlier.utcoffset(), later.utcoffset()
@@ -178,8 +196,6 @@ def resolve_local(
         return earlier.astimezone(UTC)
     if before > after:
         return (earlier if ambiguous == "first" else later).astimezone(UTC)
-    if nonexistent == "skip":
-        return None
     if nonexistent == "first_after":
         return _end_of_gap(earlier, later)
     return earlier.astimezone(UTC)
@@ -205,23 +221,14 @@ def local_midnight(on: date, zone: ZoneInfo) -> datetime:
     Where midnight itself is skipped (Cairo in April) that is the first instant after the gap; where it happens twice
     (Havana in November), the first of the two.
     """
-    midnight = resolve_local(datetime.combine(on, time()), zone, nonexistent="first_after")
-    # `first_after` always has an answer; only `skip` has none.
-    assert midnight is not None
-    return midnight
+    return local_instant(datetime.combine(on, time()), zone, nonexistent="first_after")
 
 
 def add_months(on: date, months: int, *, anchor_day: int | None = None) -> date:
     """The date so many months later, on `anchor_day` (default: its own day) or the last day of a month too short for it."""
     index = on.year * 12 + on.month - 1 + months
     year, month = divmod(index, 12)
-    return date(year, month + 1, min(anchor_day or on.day, _days_in_month(year, month + 1)))
-
-
-def _days_in_month(year: int, month: int) -> int:
-    if month == 12:
-        return 31
-    return (date(year, month + 1, 1) - date(year, month, 1)).days
+    return date(year, month + 1, min(anchor_day or on.day, monthrange(year, month + 1)[1]))
 
 
 def _edge(unit: Unit, anchor: date, index: int) -> date:
@@ -253,7 +260,7 @@ def calendar_anchor(unit: Unit, *, week_starts: Weekday = "mon", anchor_day: int
     if unit == "week":
         # 1 January 2001 was a Monday.
         return date(2001, 1, 1) + timedelta(days=WEEKDAYS.index(week_starts))
-    if not 1 <= anchor_day <= 31:
+    if anchor_day not in range(1, 32):
         message = f"a month is anchored on a day from 1 to 31, not {anchor_day}"
         raise ValueError(message)
     return date(2001, 1, anchor_day)
@@ -300,7 +307,7 @@ def is_part(unit: Unit, anchor: date, period: Period) -> bool:
 def first_measured_on(rule: FirstPeriod, from_on: date, *, unit: Unit = "month", anchor: date | None = None) -> date:
     """The first date whose data count, for a contract in force from `from_on`.
 
-    `from_date`: at once, so that the first period may be a part. `first_full_period`: the first period of the contract's own
+    `from_date`: at once, so that the first period may be a part. `full_period`: the first period of the contract's own
     unit and anchor that begins on or after it. `first_full_month` and `next_quarter`: the same for calendar months and quarters.
     A contract that comes into force on such an edge waits for nothing.
     """
