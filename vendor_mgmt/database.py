@@ -23,6 +23,7 @@ import msgspec
 from vendor_mgmt import database_roles, migrating
 from vendor_mgmt.embedded_postgres import OLDEST_VERSION, EmbeddedPostgres
 from vendor_mgmt.engine import DB, DatabaseUnavailable, Isolation, connect, without_password
+from vendor_mgmt.errors import Unavailable
 from vendor_mgmt.settings import Settings
 
 __all__ = [
@@ -43,7 +44,7 @@ Result = TypeVar("Result")
 POOL_SIZE_MAX = 10
 
 
-class MigrationsPending(Exception):
+class MigrationsPending(Unavailable):
     """The database is older than this program; `names` are the migrations it lacks."""
 
     def __init__(self, names: list[str]) -> None:

@@ -58,6 +58,7 @@ from urllib.parse import quote
 
 import msgspec
 
+from vendor_mgmt.errors import Unavailable
 from vendor_mgmt.settings import make_private_dir
 
 logger = logging.getLogger(__name__)
@@ -91,7 +92,7 @@ except OSError as error:
 """
 
 
-class EmbeddedPostgresError(Exception):
+class EmbeddedPostgresError(Unavailable):
     """The embedded server cannot be used; the message says why, and how to repair it."""
 
 

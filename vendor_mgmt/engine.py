@@ -22,13 +22,15 @@ import asyncpg
 from piccolo.engine.exceptions import TransactionError
 from piccolo.engine.postgres import PostgresEngine, PostgresTransaction
 
+from vendor_mgmt.errors import Unavailable
+
 Isolation = Literal["read_committed", "repeatable_read", "serializable"]
 
 CONNECT_TIMEOUT_S = 15.0
 CLOSE_TIMEOUT_S = 5.0
 
 
-class DatabaseUnavailable(Exception):
+class DatabaseUnavailable(Unavailable):
     """The database at an address cannot be used; the message says why, and how to repair it. It shows no password."""
 
     def __init__(self, url: str, problem: str, repair: str) -> None:

@@ -74,7 +74,8 @@ async def pending(url: str) -> list[str]:
 
 async def unwritten(app_name: str) -> list[str]:
     """What the tables of an app have that its migrations do not know yet, as Piccolo's statements. Asks no database."""
-    differences = await AutoMigrationManager(auto_input="n").get_alter_statements(app_config(app_name))
+    with _quietly():
+        differences = await AutoMigrationManager(auto_input="n").get_alter_statements(app_config(app_name))
     return [statement for difference in differences for statement in difference.statements]
 
 
@@ -86,8 +87,9 @@ async def write_new(app_name: str, description: str, *, empty: bool = False) -> 
     app = app_config(app_name)
     folder = Path(app.resolved_migrations_folder_path)
     before = set(folder.glob("*.py"))
-    with _quietly():
-        await write_migration(app_name, auto=not empty, desc=description, auto_input=None if sys.stdin.isatty() else "n")
+    is_asking = sys.stdin.isatty() and not empty
+    with contextlib.nullcontext() if is_asking else _quietly():
+        await write_migration(app_name, auto=not empty, desc=description, auto_input=None if is_asking else "n")
     file = next(iter(set(folder.glob("*.py")) - before), None)
     if file is not None and empty:
         migration_id = next(line for line in file.read_text().splitlines() if line.startswith("ID = "))

@@ -20,6 +20,8 @@ from urllib.parse import urlsplit
 import msgspec
 from msgspec import Meta
 
+from vendor_mgmt.errors import Refused
+
 PREFIX = "VENDOR_MGMT_"
 
 Role = Literal["web", "clock", "worker"]
@@ -225,7 +227,7 @@ class SettingFinding(msgspec.Struct, frozen=True):
         return f"{self.name}={self.value}: {self.problem}. {self.repair}"
 
 
-class SettingsError(Exception):
+class SettingsError(Refused):
     """The environment cannot be used as it is; `findings` names every value to correct, and how."""
 
     def __init__(self, findings: list[SettingFinding]) -> None:

@@ -1,0 +1,81 @@
+"""`vendor-mgmt`: every command in one list.
+
+A command's module is imported when the command is used, so that `vendor-mgmt score`, which needs neither database nor web server, starts
+without them.
+
+Exit codes, for every command: 0 done; 1 done, and something was found that a person should look at; 2 the input cannot be used (an option, a
+setting, a document); 3 this machine lacks something (a server, a system package, a right). Each `--help` says what they mean there.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from typing import NamedTuple
+
+import click
+
+from contracts.errors import ContractError
+from vendor_mgmt.errors import Refused, Unavailable
+
+
+class Listed(NamedTuple):
+    """A command, before its module is imported."""
+
+    name: str
+    module: str
+    help: str
+
+
+COMMANDS = [
+    Listed("migrate", "vendor_mgmt.commands.migrate", "Bring the database up to date, or write a new migration."),
+    Listed("doctor", "vendor_mgmt.commands.doctor", "Check this installation and say how to repair it."),
+]
+
+
+class Commands(click.Group):
+    """A group whose commands are imported on use."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        del ctx
+        return [listed.name for listed in COMMANDS]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        del ctx
+        for listed in COMMANDS:
+            if listed.name == cmd_name:
+                command = importlib.import_module(listed.module).command
+                assert isinstance(command, click.Command)
+                return command
+        return None
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """As click does it, but from the list, so that `--help` imports nothing."""
+        del ctx
+        with formatter.section("Commands"):
+            formatter.write_dl([(listed.name, listed.help) for listed in COMMANDS])
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="vendor-mgmt")
+def cli() -> None:
+    """Keeps what outsourced sites promised, pulls what they delivered, scores vendors against their contracts.
+
+    Everything is set through environment variables; see docs/settings.md.
+    """
+
+
+def main() -> None:
+    """Run the command line. What a person can repair is told in sentences; a traceback means that the program is wrong."""
+    try:
+        cli(prog_name="vendor-mgmt")
+    except (Refused, ContractError) as error:
+        click.echo(error, err=True)
+        sys.exit(2)
+    except Unavailable as error:
+        click.echo(error, err=True)
+        sys.exit(3)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,15 @@
+"""Errors that are a message to a person, by what that person can do.
+
+    Refused        correct what was handed in (an option, a setting, a document); exit code 2
+    Unavailable    give this machine what it lacks (a server, a package, a right), then try again; exit code 3
+
+The command line shows their text and no traceback; anything else that reaches it is a fault of the program and shows one.
+"""
+
+
+class Refused(Exception):
+    """What was handed in cannot be used. The text says what is wrong, with which value, where, and how to repair it."""
+
+
+class Unavailable(Exception):
+    """Something this machine should provide is not there. The text says what, and how to provide it."""
