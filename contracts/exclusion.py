@@ -4,7 +4,9 @@ from piccolo.constraints import Constraint
 
 
 class Exclude(Constraint):
-    """No two rows may agree on all of `elements`. For example, one version of a contract in force on any day:
+    """No two rows may agree on all of `elements`.
+
+    For example, one version of a contract in force on any day:
 
         one_version_in_force = Exclude(
             "int8range(contract, contract, '[]') WITH &&, daterange(in_force_from, in_force_until, '[)') WITH &&"

@@ -68,20 +68,20 @@ def server_url(short_folder: Path) -> Iterator[str]:
 @pytest.fixture(scope="session")
 def template(server_url: str) -> Iterator[str]:
     """Name of a migrated database that others are copied from. Nothing may stay connected to it."""
-    with fresh_database(server_url) as url:
+    with FreshDatabase(server_url) as url:
         asyncio.run(migrating.migrate(url))
         yield urlsplit(url).path.lstrip("/")
 
 
 @pytest.fixture
 def database_url(server_url: str, template: str) -> Iterator[str]:
-    with fresh_database(server_url, template) as url:
+    with FreshDatabase(server_url, template) as url:
         yield url
 
 
 @pytest.fixture
 def empty_database_url(server_url: str) -> Iterator[str]:
-    with fresh_database(server_url) as url:
+    with FreshDatabase(server_url) as url:
         yield url
 
 
@@ -91,8 +91,8 @@ async def database(database_url: str) -> AsyncIterator[str]:
         yield database_url
 
 
-class fresh_database:
-    """A new database on the server, gone after the block: `with fresh_database(server_url) as url: ...`."""
+class FreshDatabase:
+    """A new database on the server, gone after the block: `with FreshDatabase(server_url) as url: ...`."""
 
     def __init__(self, server_url: str, template: str = "template0") -> None:
         self.server_url = server_url

@@ -3,8 +3,8 @@
 A command's module is imported when the command is used, so that `vendor-mgmt score`, which needs neither database nor web server, starts
 without them.
 
-Exit codes, for every command: 0 done; 1 done, and something was found that a person should look at; 2 the input cannot be used (an option, a
-setting, a document); 3 this machine lacks something (a server, a system package, a right). Each `--help` says what they mean there.
+Exit codes, for every command: 0 done; 1 done, and something was found that a person should look at; 2 the input cannot be used (an
+option, a setting, a document); 3 this machine lacks something (a server, a package, a right). Each `--help` says what they mean there.
 """
 
 from __future__ import annotations
@@ -44,8 +44,7 @@ class Commands(click.Group):
         del ctx
         for listed in COMMANDS:
             if listed.name == cmd_name:
-                command = importlib.import_module(listed.module).command
-                assert isinstance(command, click.Command)
+                command: click.Command = importlib.import_module(listed.module).command
                 return command
         return None
 

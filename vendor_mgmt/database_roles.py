@@ -45,8 +45,8 @@ class Standing(NamedTuple):
 
 async def standing(connection: asyncpg.Connection[Any]) -> Standing:
     # SET is a right of its own since version 16; before, being a member was enough.
-    right = "SET" if connection.get_server_version().major >= 16 else "MEMBER"
-    row = await connection.fetchrow(
+    right = "SET" if connection.get_server_version() >= (16,) else "MEMBER"
+    [row] = await connection.fetch(
         """
         SELECT session_user AS login,
                role.oid IS NOT NULL AS "exists",
@@ -57,7 +57,6 @@ async def standing(connection: asyncpg.Connection[Any]) -> Standing:
         SERVICE,
         right,
     )
-    assert row is not None
     return Standing(**row)
 
 

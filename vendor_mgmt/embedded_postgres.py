@@ -53,7 +53,6 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Self
 from urllib.parse import quote
 
 import msgspec
@@ -560,7 +559,8 @@ def _status(cluster: Path, pid: int) -> str | None:
         lines = (cluster / "postmaster.pid").read_text(errors="replace").splitlines()
     except OSError:
         return None
-    return lines[7].strip() if len(lines) > 7 and lines[0] == str(pid) else None
+    first, status = [*lines[:1], *lines[7:8], "", ""][:2]
+    return status.strip() if first == str(pid) else None
 
 
 def _stop_orphans(cluster: Path) -> None:

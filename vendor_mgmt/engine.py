@@ -39,7 +39,7 @@ class DatabaseUnavailable(Unavailable):
         super().__init__(f"The database {without_password(url)} cannot be used: {problem}. {repair}")
 
 
-class DatabaseNotChosen(Exception):
+class DatabaseNotChosen(Exception):  # noqa: N818  (it says what happened)
     """A query was made before anybody said which database it is for."""
 
     def __init__(self) -> None:
@@ -51,32 +51,27 @@ class DatabaseNotChosen(Exception):
 class SafeTransaction(PostgresTransaction):
     """A transaction that leaves nothing behind, however it ends. See the module's third point."""
 
-    __slots__ = ("_isolation", "_readonly")
+    __slots__ = ("isolation", "readonly")
 
-    def __init__(
-        self,
-        engine: PostgresEngine,
-        allow_nested: bool = True,
-        *,
-        isolation: Isolation | None = None,
-        readonly: bool = False,
-    ) -> None:
+    def __init__(self, engine: PostgresEngine, *, allow_nested: bool, isolation: Isolation | None, readonly: bool) -> None:
         super().__init__(engine, allow_nested)
-        if self._parent is not None and isolation is not None and isolation != self._parent._isolation:
+        outer = getattr(self._parent, "isolation", None)
+        if self._parent is not None and isolation not in (None, outer):
             raise TransactionError(
-                f"A transaction with isolation {isolation} cannot begin inside one that has {self._parent._isolation or 'the default'}; "
-                "begin the outer one with it."
+                f"A transaction with isolation {isolation} cannot begin inside one that has {outer or 'the default'}; begin the outer "
+                "one with it."
             )
-        self._isolation = isolation
-        self._readonly = readonly
+        self.isolation = isolation
+        self.readonly = readonly
 
     async def __aenter__(self) -> PostgresTransaction:
         if self._parent is not None:
             return self._parent
-        self.connection = await self.get_connection()
+        pool = self.engine.pool
+        self.connection = await (self.engine.get_new_connection() if pool is None else pool.acquire())
         try:
-            self.transaction = self.connection.transaction(isolation=self._isolation, readonly=self._readonly)
-            await self.begin()
+            self.transaction = self.connection.transaction(isolation=self.isolation, readonly=self.readonly)
+            await self.transaction.start()
         except BaseException:
             await self._give_back()
             raise
@@ -89,7 +84,7 @@ class SafeTransaction(PostgresTransaction):
         try:
             if not (self._committed or self._rolled_back):
                 # Cancellation arrives as an exception too, so nothing half-done is ever committed.
-                await (self.commit() if exception_type is None else self.rollback())
+                await (self.transaction.commit() if exception_type is None else self.transaction.rollback())
         finally:
             self.engine.current_transaction.reset(self.context)
             await self._give_back()
@@ -147,12 +142,12 @@ class Engine(PostgresEngine):
 
     def transaction(
         self,
-        allow_nested: bool = True,
+        allow_nested: bool = True,  # noqa: FBT001, FBT002  (as Piccolo declares it)
         *,
         isolation: Isolation | None = None,
         readonly: bool = False,
     ) -> SafeTransaction:
-        return SafeTransaction(self, allow_nested, isolation=isolation, readonly=readonly)
+        return SafeTransaction(self, allow_nested=allow_nested, isolation=isolation, readonly=readonly)
 
     async def start_connection_pool(self, **options: Any) -> None:
         """Raises `DatabaseUnavailable`, and `RuntimeError` where a pool is open already."""
@@ -175,7 +170,8 @@ class Engine(PostgresEngine):
     async def get_new_connection(self) -> asyncpg.Connection[Any]:
         config = self.config
         async with _explained(config["dsn"]):
-            return await asyncpg.connect(**config, timeout=CONNECT_TIMEOUT_S)
+            connection: asyncpg.Connection[Any] = await asyncpg.connect(**config, timeout=CONNECT_TIMEOUT_S)
+        return connection
 
 
 DB = Engine()

@@ -7,9 +7,9 @@ The command line shows their text and no traceback; anything else that reaches i
 """
 
 
-class Refused(Exception):
+class Refused(Exception):  # noqa: N818  (it says what to do)
     """What was handed in cannot be used. The text says what is wrong, with which value, where, and how to repair it."""
 
 
-class Unavailable(Exception):
+class Unavailable(Exception):  # noqa: N818
     """Something this machine should provide is not there. The text says what, and how to provide it."""

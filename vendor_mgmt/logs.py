@@ -21,6 +21,7 @@ import msgspec
 from vendor_mgmt.settings import Settings, fields
 
 HIDDEN: Final = "(hidden)"
+HIDEABLE_CHARACTERS_MIN: Final = 8
 
 _SHAPES = [
     # A password in an address: scheme://user:password@host.
@@ -47,7 +48,7 @@ _values: set[str] = set()
 
 def hide(*values: str | None) -> None:
     """Never write these down, wherever they appear. Short ones are ignored: they would blot out ordinary words."""
-    _values.update(value for value in values if value is not None and len(value) >= 8)
+    _values.update(value for value in values if value is not None and len(value) >= HIDEABLE_CHARACTERS_MIN)
 
 
 def without_secrets(text: str) -> str:
@@ -64,9 +65,8 @@ def configure(settings: Settings, stream: TextIO | None = None) -> None:
     stream = sys.stderr if stream is None else stream
     hide(*(getattr(settings, field.name) for field in fields() if field.is_secret))
     is_text = settings.log_format == "text" or (settings.log_format == "auto" and stream.isatty())
-    handler = logging.StreamHandler(stream)
+    handler = Handler(stream)
     handler.setFormatter(TextFormatter() if is_text else JsonFormatter())
-    handler.addFilter(HideSecrets())
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(settings.log_level.upper())
@@ -76,22 +76,26 @@ def configure(settings: Settings, stream: TextIO | None = None) -> None:
     logging.captureWarnings(capture=True)
 
 
-class HideSecrets(logging.Filter):
-    """Takes secrets out of a record before any formatter sees it; lets every record pass."""
+class Handler(logging.StreamHandler[TextIO]):
+    """Takes the secrets out of a record before its formatter sees it, so that none can be forgotten in a formatter."""
 
-    def filter(self, record: logging.LogRecord) -> logging.LogRecord:
-        # A copy: other handlers, a test's for one, may want the record as it was.
-        safe = logging.makeLogRecord(vars(record))
-        safe.msg, safe.args = without_secrets(record.getMessage()), None
-        if record.exc_info and not record.exc_text:
-            safe.exc_text = logging.Formatter().formatException(record.exc_info)
-        if safe.exc_text:
-            safe.exc_text = without_secrets(safe.exc_text)
-        if safe.stack_info:
-            safe.stack_info = without_secrets(safe.stack_info)
-        for name in extra_fields(safe):
-            setattr(safe, name, _field_without_secrets(name, getattr(safe, name)))
-        return safe
+    def format(self, record: logging.LogRecord) -> str:
+        return super().format(_record_without_secrets(record))
+
+
+def _record_without_secrets(record: logging.LogRecord) -> logging.LogRecord:
+    # A copy: other handlers, a test's for one, want the record as it was.
+    safe = logging.makeLogRecord(vars(record))
+    safe.msg, safe.args = without_secrets(record.getMessage()), None
+    if record.exc_info and not record.exc_text:
+        safe.exc_text = logging.Formatter().formatException(record.exc_info)
+    if safe.exc_text:
+        safe.exc_text = without_secrets(safe.exc_text)
+    if safe.stack_info:
+        safe.stack_info = without_secrets(safe.stack_info)
+    for name, value in extra_fields(safe).items():
+        setattr(safe, name, _field_without_secrets(name, value))
+    return safe
 
 
 def _field_without_secrets(name: str, value: object) -> object:

@@ -7,6 +7,7 @@ record afterwards. And a command that reports what it did should not print from 
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import io
 import logging
@@ -79,7 +80,7 @@ async def unwritten(app_name: str) -> list[str]:
     return [statement for difference in differences for statement in difference.statements]
 
 
-async def write_new(app_name: str, description: str, *, empty: bool = False) -> Path | None:
+def write_new(app_name: str, description: str, *, empty: bool = False) -> Path | None:
     """Write the migration that brings `app_name` to its tables, and return its file; None where there is nothing to write.
 
     With `empty`, write a frame for SQL instead. Asks no database. Raises `ValueError` for an app that does not exist.
@@ -89,12 +90,22 @@ async def write_new(app_name: str, description: str, *, empty: bool = False) -> 
     before = set(folder.glob("*.py"))
     is_asking = sys.stdin.isatty() and not empty
     with contextlib.nullcontext() if is_asking else _quietly():
-        await write_migration(app_name, auto=not empty, desc=description, auto_input=None if is_asking else "n")
+        asyncio.run(write_migration(app_name, auto=not empty, desc=description, auto_input=None if is_asking else "n"))
     file = next(iter(set(folder.glob("*.py")) - before), None)
-    if file is not None and empty:
-        migration_id = next(line for line in file.read_text().splitlines() if line.startswith("ID = "))
-        file.write_text(SQL_FRAME.format(id=migration_id, app=app_name, description=description))
+    if file is not None:
+        text = file.read_text(encoding="utf-8")
+        if empty:
+            migration_id = next(line for line in text.splitlines() if line.startswith("ID = "))
+            text = SQL_FRAME.format(id=migration_id, app=app_name, description=description)
+        else:
+            text = GENERATED + text.replace("async def forwards():", "async def forwards() -> MigrationManager:")
+        file.write_text(text, encoding="utf-8")
     return file
+
+
+GENERATED = """\
+# Written by `vendor-mgmt migrate new` from the tables as they then were. Read it before it is committed; afterwards it is never changed.
+"""
 
 
 SQL_FRAME = '''"""WHY this is needed."""
@@ -119,7 +130,9 @@ forwards = sql_migration(
 def sql_migration(
     app: str, migration_id: str, description: str, *, up: str | Callable[[], str], down: str
 ) -> Callable[[], Awaitable[MigrationManager]]:
-    """A migration in plain SQL, any number of statements, applied in one transaction. In a migration file:
+    """A migration in plain SQL, any number of statements, applied in one transaction.
+
+    In a migration file:
 
         forwards = sql_migration("contracts", ID, DESCRIPTION, up="CREATE INDEX …", down="DROP INDEX …")
 
@@ -162,17 +175,13 @@ def migrations_of(app: AppConfig) -> dict[str, MigrationModule]:
 
 async def _apply(app: AppConfig, name: str, module: MigrationModule) -> None:
     manager = await module.forwards()
-    record = Migration.insert(Migration(name=name, app_name=app.app_name))
-    if not manager.wrap_in_transaction:
-        # CREATE INDEX CONCURRENTLY and its like refuse to be part of one.
+    async with contextlib.AsyncExitStack() as stack:
+        # CREATE INDEX CONCURRENTLY and its like refuse to be part of a transaction.
+        if manager.wrap_in_transaction:
+            await stack.enter_async_context(DB.transaction())
         with _quietly():
             await manager.run()
-        await record.run()
-        return
-    async with DB.transaction():
-        with _quietly():
-            await manager.run()
-        await record.run()
+        await Migration.insert(Migration(name=name, app_name=app.app_name)).run()
 
 
 async def _make_migration_table(connection: asyncpg.Connection[Any]) -> None:
@@ -188,9 +197,8 @@ async def _applied(connection: asyncpg.Connection[Any]) -> set[tuple[str, str]]:
 
 async def _script(sql: str) -> None:
     # Piccolo's own ways of running SQL take a single statement.
-    transaction = DB.current_transaction.get()
-    assert transaction is not None, "a migration in SQL runs inside the transaction that _apply begins"
-    await transaction.connection.execute(sql)
+    async with DB.transaction() as current:
+        await current.connection.execute(sql)
 
 
 @contextlib.contextmanager

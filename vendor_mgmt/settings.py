@@ -12,6 +12,7 @@ from __future__ import annotations
 import difflib
 import os
 import secrets
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple, Self, get_args, get_origin, get_type_hints
@@ -23,6 +24,10 @@ from msgspec import Meta
 from vendor_mgmt.errors import Refused
 
 PREFIX = "VENDOR_MGMT_"
+
+EVERY_ADDRESS = ("0.0.0.0", "::")  # noqa: S104  (recognised, not bound)
+
+SECRET_KEY_CHARACTERS_MIN = 32
 
 Role = Literal["web", "clock", "worker"]
 LogFormat = Literal["auto", "text", "json"]
@@ -98,7 +103,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     ] = ("web", "clock", "worker")
 
     secret_key: Annotated[
-        Annotated[str, Meta(min_length=32)] | None,
+        Annotated[str, Meta(min_length=SECRET_KEY_CHARACTERS_MIN)] | None,
         Meta(
             description="Key that signs forms and links, at least 32 characters. Left out, one is generated into the data folder; set the "
             "same one for every process when several machines serve one database.",
@@ -198,7 +203,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         """Where people reach the service, without a slash at the end."""
         if self.base_url is not None:
             return self.base_url.rstrip("/")
-        host = "127.0.0.1" if self.host in ("0.0.0.0", "::") else self.host
+        host = "127.0.0.1" if self.host in EVERY_ADDRESS else self.host
         return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
 
     @property
@@ -328,8 +333,9 @@ def secret_key(settings: Settings) -> str:
         key = path.read_text(encoding="ascii").strip()
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError([_key_finding(path, f"the generated key cannot be read or made ({error})")]) from error
-    if len(key) < 32:
-        raise SettingsError([_key_finding(path, f"the generated key holds {len(key)} characters instead of at least 32")])
+    if len(key) < SECRET_KEY_CHARACTERS_MIN:
+        problem = f"the generated key holds {len(key)} characters instead of at least {SECRET_KEY_CHARACTERS_MIN}"
+        raise SettingsError([_key_finding(path, problem)])
     return key
 
 
@@ -481,4 +487,4 @@ def _listed(words: tuple[str, ...]) -> str:
 
 
 if __name__ == "__main__":
-    print(settings_as_markdown(), end="")
+    sys.stdout.write(settings_as_markdown())

@@ -17,7 +17,7 @@ from vendor_mgmt.errors import Refused
 @click.option("--json", "as_json", is_flag=True, help='Print {"applied": [...], "pending": [...]}.')
 @click.pass_context
 def command(context: click.Context, *, check: bool, as_json: bool) -> None:
-    """Bring the database up to date.
+    r"""Bring the database up to date.
 
     Works on the server in DATABASE_URL (or VENDOR_MGMT_OWNER_DATABASE_URL), or on the embedded database. Any number of processes may
     run it at once: they take turns. Each migration is applied entirely or not at all.
@@ -61,7 +61,7 @@ def command(context: click.Context, *, check: bool, as_json: bool) -> None:
 @click.option("--description", required=True, help="What it does, as a command: `Add a region to vendors`.")
 @click.option("--sql", "is_sql", is_flag=True, help="Write an empty frame for SQL (indexes, triggers, row security) instead.")
 def new(app: str, description: str, *, is_sql: bool) -> None:
-    """Write the migration that takes APP's database to its tables in the code. Needs no database.
+    r"""Write the migration that takes APP's database to its tables in the code. Needs no database.
 
     Read what was written before committing it. A renamed column looks like one dropped and one added: at a terminal it asks.
 
@@ -71,5 +71,5 @@ def new(app: str, description: str, *, is_sql: bool) -> None:
     """
     if '"' in description or "'" in description or "\\" in description:
         raise Refused(f"The description {description!r} is written into a Python file: leave out quotation marks and backslashes.")
-    file = asyncio.run(migrating.write_new(app, description, empty=is_sql))
+    file = migrating.write_new(app, description, empty=is_sql)
     click.echo(f"Nothing to do: the migrations of {app} describe its tables." if file is None else f"Wrote {file}")
