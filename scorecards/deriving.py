@@ -1,0 +1,163 @@
+"""KPIs computed from other results: sums, differences, improvements over an own best, means over periods."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from fractions import Fraction
+
+from contracts.document import Derived, Kpi, Operand
+from contracts.errors import CannotCompute
+from scorecards.measurement import Scope
+from scorecards.measuring import Measured
+from scorecards.pricing.ledger import Record, covers
+from scorecards.scoring import Judged
+
+
+def needs(kpi: Kpi) -> set[str]:
+    """The KPIs whose values of the same period this one is computed from."""
+    if kpi.value.moving_mean is not None:
+        return {kpi.value.moving_mean.of}
+    return _operands(kpi.value.derived) if kpi.value.derived is not None else set()
+
+
+def _operands(derived: Derived) -> set[str]:
+    found: set[str] = set()
+    for operand in _listed(derived):
+        if operand.kpi is not None:
+            found.add(operand.kpi)
+        if operand.derived is not None:
+            found |= _operands(operand.derived)
+    return found
+
+
+def _listed(derived: Derived) -> list[Operand]:
+    name = operation(derived)
+    listed: list[Operand] = getattr(derived, name)
+    return listed
+
+
+def operation(derived: Derived) -> str:
+    """The name of the one operation."""
+    return next(name for name in derived.__struct_fields__ if getattr(derived, name) is not None)
+
+
+def in_order(kpis: Mapping[str, Kpi]) -> list[str]:
+    """The KPIs so that each comes after those it is computed from.
+
+    Raises :class:`CannotCompute` when two of them wait for each other.
+    """
+    done: list[str] = []
+    waiting = dict.fromkeys(kpis)
+    while waiting:
+        ready = [name for name in waiting if not (needs(kpis[name]) - set(done)) & set(kpis)]
+        if not ready:
+            msg = f"{', '.join(waiting)} are computed from each other"
+            raise CannotCompute(msg, "Break the circle: one of them must be counted.")
+        for name in ready:
+            done.append(name)
+            del waiting[name]
+    return done
+
+
+def scopes_of(kpi: Kpi, verdicts: Mapping[tuple[str, Scope], Judged]) -> list[Scope]:
+    """The scopes a derived KPI is judged at: those of the KPIs it rests on."""
+    wanted = needs(kpi)
+    found = [scope for (name, scope) in verdicts if name in wanted]
+    return list(dict.fromkeys(found))
+
+
+def derive(
+    kpi: Kpi,
+    name: str,
+    scope: Scope,
+    verdicts: Mapping[tuple[str, Scope], Judged],
+    history: Sequence[Record],
+    measure: Callable[[str], Fraction | None],
+) -> Measured:
+    """The value of a derived KPI; ``no_data`` where any operand has none."""
+    if kpi.value.moving_mean is not None:
+        rule = kpi.value.moving_mean
+        values = [
+            value
+            for held in [*(record.verdicts for record in history[-(rule.periods - 1) :] if rule.periods > 1), verdicts]
+            if (value := _value(held, rule.of, scope)) is not None
+        ]
+        own = _value(verdicts, rule.of, scope)
+        if own is None:
+            return Measured("no_data", note=f"{rule.of} has no value in this period")
+        mean = sum(values, Fraction(0)) / len(values)
+        return Measured("measured", value=mean, n=None, note=f"the mean of {len(values)} results")
+    assert kpi.value.derived is not None
+    value = _compute(kpi.value.derived, name, scope, verdicts, history, measure)
+    if value is None:
+        return Measured("no_data", note="one of the results it is computed from is missing")
+    return Measured("measured", value=value)
+
+
+def _value(verdicts: Mapping[tuple[str, Scope], Judged], name: str, scope: Scope) -> Fraction | None:
+    exact = verdicts.get((name, scope))
+    if exact is None:
+        wider = [verdict for (held, own), verdict in verdicts.items() if held == name and covers(own, scope)]
+        exact = wider[0] if len(wider) == 1 else None
+    return exact.measured.value if exact is not None and exact.measured.status == "measured" else None
+
+
+def _compute(
+    derived: Derived,
+    name: str,
+    scope: Scope,
+    verdicts: Mapping[tuple[str, Scope], Judged],
+    history: Sequence[Record],
+    measure: Callable[[str], Fraction | None],
+) -> Fraction | None:
+    values: list[Fraction] = []
+    for operand in _listed(derived):
+        value = _operand(operand, name, scope, verdicts, history, measure)
+        if value is None:
+            return None
+        values.append(value)
+    first, rest = values[0], values[1:]
+    match operation(derived):
+        case "sum":
+            return sum(values, Fraction(0))
+        case "difference":
+            return first - sum(rest, Fraction(0))
+        case "product":
+            result = first
+            for value in rest:
+                result *= value
+            return result
+        case "quotient":
+            return first / rest[0] if rest and rest[0] else None
+        case "greatest":
+            return max(values)
+        case "least":
+            return min(values)
+        case _:
+            return sum(values, Fraction(0)) / len(values)
+
+
+def _operand(
+    operand: Operand,
+    name: str,
+    scope: Scope,
+    verdicts: Mapping[tuple[str, Scope], Judged],
+    history: Sequence[Record],
+    measure: Callable[[str], Fraction | None],
+) -> Fraction | None:
+    if operand.number is not None:
+        return Fraction(operand.number)
+    if operand.measure is not None:
+        return measure(operand.measure)
+    if operand.kpi is not None:
+        return _value(verdicts, operand.kpi, scope)
+    if operand.derived is not None:
+        return _compute(operand.derived, name, scope, verdicts, history, measure)
+    of = operand.best_before or operand.previous or name
+    earlier = [value for record in history if (value := _value(record.verdicts, of, scope)) is not None]
+    if not earlier:
+        return None
+    if operand.previous is not None:
+        return _value(history[-1].verdicts, of, scope)
+    kpi = next((verdict.kpi for record in history for (held, _), verdict in record.verdicts.items() if held == of), None)
+    return min(earlier) if kpi is not None and kpi.better == "lower" else max(earlier)

@@ -1,0 +1,507 @@
+"""The whole judgement of a contract as one pure function: versions and facts in, ``score/1`` out.
+
+The order is the contract's order of evaluation: choose the version in force, measure, take relief out, add up by
+counts, ask for the sample, round, compare, look for repeats, price, limit, return, round.  Periods are evaluated one
+after the other, because repeats, rolling caps and earn-back look back at the ones before; a run may start from
+earlier results instead of from the contract's first day.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
+from fractions import Fraction
+from functools import partial
+
+from contracts.document import Contract
+from contracts.errors import CannotCompute
+from contracts.period import Period, calendar_anchor, first_measured_on, period_containing, periods
+from scorecards.deriving import derive, in_order, scopes_of
+from scorecards.measurement import Facts, Opening, Relief, Row, Scope, Series, gather, scope_of
+from scorecards.measuring import Measured, Plan, is_enough, measure, plan
+from scorecards.pricing.bases import Amounts
+from scorecards.pricing.caps import add_carried, apply_caps
+from scorecards.pricing.earning_back import earn_back
+from scorecards.pricing.exclusivity import apply_exclusivity
+from scorecards.pricing.ledger import Payable, Record, covers
+from scorecards.pricing.payments import give_payments
+from scorecards.pricing.points import give_points
+from scorecards.pricing.rounding import apply_minimum, round_lines, round_total
+from scorecards.rights import proposals_of, rights_of
+from scorecards.scorecard import KpiResult, Proposal, Remark, Right, Scored, Total, exact, shown
+from scorecards.scoring import (
+    Judged,
+    boundary_of,
+    combine,
+    judge,
+    levels_in_force,
+    standing_of,
+    streak_after,
+    wilson,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """A contract version and the days on which it holds."""
+
+    contract: Contract
+    from_on: date
+    until_on: date | None
+
+    @property
+    def label(self) -> str:
+        """How results name it."""
+        return self.contract.version
+
+
+def version_of(contract: Contract) -> Version:
+    """A document as the only version of its contract."""
+    return Version(contract, contract.in_force.from_, contract.in_force.until)
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A period to be judged, the version that judges it, and the uncut period it is part of."""
+
+    period: Period
+    version: Version
+    whole: Period
+
+
+def plan_periods(versions: Sequence[Version], until: date) -> list[Planned]:
+    """The periods from the first version's start that begin before ``until``, each with its version.
+
+    A version that begins inside a period cuts it in two (``split``), or the version at the period's start or end
+    judges all of it, as the earlier version says.
+    """
+    planned: list[Planned] = []
+    ordered = sorted(versions, key=lambda version: version.from_on)
+    for index, version in enumerate(ordered):
+        cadence = version.contract.measured
+        anchor = calendar_anchor(cadence.each, anchor_day=cadence.anchor_day)
+        since = version.from_on
+        if index == 0:
+            since = first_measured_on(cadence.first, since, unit=cadence.each, anchor=anchor)
+        if planned and planned[-1].period.until_on > since:
+            since = planned[-1].period.until_on
+        end = version.until_on
+        following = ordered[index + 1].from_on if index + 1 < len(ordered) else None
+        if following is not None and (end is None or following < end):
+            end = following
+        stop = period_containing(cadence.each, anchor, until).until_on
+        stop = min(stop, end) if end is not None else stop
+        if following is not None and end == following and cadence.amended != "split":
+            whole = period_containing(cadence.each, anchor, following)
+            if whole.from_on < following:
+                stop = min(stop, whole.until_on if cadence.amended == "at_start" else whole.from_on)
+        planned += [
+            Planned(period, version, period_containing(cadence.each, anchor, period.from_on))
+            for period in periods(cadence.each, anchor, since, stop)
+            if period.from_on < until
+        ]
+        if following is not None and cadence.amended == "at_end" and end == following:
+            whole = period_containing(cadence.each, anchor, following)
+            if whole.from_on < following < until:
+                # The later version judges the whole period in which it begins.
+                ordered[index + 1] = Version(ordered[index + 1].contract, whole.from_on, ordered[index + 1].until_on)
+    return planned
+
+
+@dataclass(slots=True)
+class Evaluation:
+    """A run: its records, oldest first, and what it says."""
+
+    records: list[Record] = field(default_factory=list)
+    results: list[KpiResult] = field(default_factory=list)
+    totals: list[Total] = field(default_factory=list)
+    rights: list[Right] = field(default_factory=list)
+    proposals: list[Proposal] = field(default_factory=list)
+    findings: list[Remark] = field(default_factory=list)
+
+    def scored(self, contract: Contract, *, from_on: date | None = None, until_on: date | None = None) -> Scored:
+        """The run as ``score/1``; the days limit what is shown, half-open, and nothing else."""
+
+        def inside(on: date) -> bool:
+            return (from_on is None or on >= from_on) and (until_on is None or on < until_on)
+
+        return Scored(
+            contract=contract.contract,
+            currency=contract.currency,
+            results=[result for result in self.results if inside(result.from_)],
+            lines=[line for record in self.records for line in record.lines if inside(line.from_)],
+            totals=[total for total in self.totals if inside(total.from_)],
+            rights=[right for right in self.rights if (from_on is None or right.arises_on > from_on)
+                    and (until_on is None or right.arises_on <= until_on)],
+            proposals=[one for one in self.proposals if (from_on is None or one.from_ > from_on)
+                       and (until_on is None or one.from_ <= until_on)],
+            findings=self.findings,
+        )
+
+
+def evaluate_rows(
+    versions: Sequence[Version],
+    rows: Sequence[Row],
+    *,
+    relief: Sequence[Relief] = (),
+    opening: Sequence[Opening] = (),
+) -> Evaluation:
+    """Judges every period from the contract's start to the last one that anything was delivered for."""
+    latest = max([row.starts_on for row in rows] + [one.starts_on for one in opening], default=None)
+    if latest is None:
+        return Evaluation()
+    planned = plan_periods(versions, date.fromordinal(latest.toordinal() + 1))
+    known_before = [one for one in opening if not planned or one.starts_on < planned[-1].period.until_on]
+    facts = gather(rows, [one.period.from_on for one in planned])
+    return evaluate(planned, facts, relief=relief, opening=known_before)
+
+
+def evaluate(
+    planned: Sequence[Planned],
+    facts: Facts,
+    *,
+    relief: Sequence[Relief] = (),
+    opening: Sequence[Opening] = (),
+    earlier: Sequence[Record] = (),
+) -> Evaluation:
+    """Judges the planned periods in order.  ``earlier`` are records of periods before the first of them."""
+    run = Evaluation()
+    by_measure = facts.by_measure()
+    plans: dict[int, dict[str, Plan]] = {}
+    streaks: dict[tuple[str, Scope], int] = {}
+    pending: dict[tuple[str, Scope], list[Measured]] = {}
+    known = _opening_records(planned, opening)
+    history = [*earlier, *known.get(None, [])]
+    for record in history:
+        for key, verdict in record.verdicts.items():
+            streaks[key] = streak_after(streaks.get(key, 0), verdict)
+    for one in planned:
+        contract = one.version.contract
+        if id(contract) not in plans:
+            plans[id(contract)] = {name: plan(name, kpi, by_measure) for name, kpi in contract.kpis.items()}
+        replacing = known.get(one.period.from_on)
+        if replacing and not _delivered(facts, one.period.from_on):
+            # A period before our data, known only by its results: looked back at, not judged.
+            history += replacing
+            for record in replacing:
+                for key, verdict in record.verdicts.items():
+                    streaks[key] = streak_after(streaks.get(key, 0), verdict)
+            continue
+        record = Record(contract, one.version.label, one.period)
+        if replacing:
+            record.known_failures += replacing[0].known_failures
+            record.known_points += replacing[0].known_points
+        amounts = Amounts(contract, one.period, facts, by_measure, one.whole)
+        record.base_amount = amounts.amount
+        _judge_all(record, one, plans[id(contract)], facts, relief, history, amounts, pending)
+        for key, verdict in record.verdicts.items():
+            streaks[key] = verdict.streak = streak_after(streaks.get(key, 0), verdict)
+        _price(record, history, amounts, run)
+        run.rights += rights_of(record, history)
+        run.proposals += proposals_of(record, history)
+        run.results += [_result(verdict, contract) for verdict in record.verdicts.values()]
+        run.findings += _findings(record)
+        history.append(record)
+        run.records.append(record)
+    return run
+
+
+def _delivered(facts: Facts, on: date) -> bool:
+    return any(on in by_period for by_period in facts.tallies.values())
+
+
+def _judge_all(
+    record: Record,
+    one: Planned,
+    plans: Mapping[str, Plan],
+    facts: Facts,
+    relief: Sequence[Relief],
+    history: Sequence[Record],
+    amounts: Amounts,
+    pending: dict[tuple[str, Scope], list[Measured]],
+) -> None:
+    contract = record.contract
+    money_only = [
+        claim
+        for claim in relief
+        if claim.effect == "cancel_money" and claim.from_on < one.period.until_on and one.period.from_on < claim.until_on
+    ]
+    for name in in_order(contract.kpis):
+        kpi = contract.kpis[name]
+        is_derived = kpi.value.derived is not None or kpi.value.moving_mean is not None
+        if is_derived:
+            scopes = scopes_of(kpi, record.verdicts) or ([()] if not kpi.for_each else [])
+        else:
+            scopes = list(plans[name].scopes)
+        for scope in scopes:
+            if is_derived:
+                measured = derive(kpi, name, scope, record.verdicts, history, partial(amounts.measure, scope=scope))
+            else:
+                measured = measure(plans[name], scope, one.period, facts, relief)
+            accumulated = 1
+            if kpi.sample is not None and kpi.sample.otherwise == "accumulate":
+                measured, accumulated = _accumulate(pending, name, scope, plans[name], measured)
+            levels = levels_in_force(kpi, one.period.from_on, scope, partial(amounts.measure, scope=scope))
+            verdict = judge(name, kpi, scope, one.period, one.version.label, measured, levels)
+            verdict.accumulated = accumulated
+            own = dict(scope)
+            verdict.money_relieved = any(
+                claim.touches(name, own.get("site", claim.site or ""), tuple(p for p in scope if p[0] != "site"))
+                for claim in money_only
+            )
+            record.verdicts[name, scope] = verdict
+
+
+def _accumulate(
+    pending: dict[tuple[str, Scope], list[Measured]], name: str, scope: Scope, plan_: Plan, measured: Measured
+) -> tuple[Measured, int]:
+    """Adds this period's counts to those that waited; judged when there are enough, and then counting starts anew."""
+    waiting = pending.setdefault((name, scope), [])
+    if measured.status not in ("measured", "accumulating"):
+        return measured, 1
+    waiting.append(measured)
+    above = sum((Fraction(held.numerator or 0) for held in waiting), Fraction(0))
+    below = sum((Fraction(held.denominator or 0) for held in waiting), Fraction(0))
+    cases = sum((Fraction(held.n or 0) for held in waiting), Fraction(0))
+    pooled = Measured(
+        "accumulating",
+        numerator=above,
+        denominator=below,
+        expected=measured.expected,
+        present=measured.present,
+        relieved=measured.relieved,
+        unpaired=measured.unpaired,
+        n=cases,
+        note=f"{cases} cases in {len(waiting)} periods",
+    )
+    if not is_enough(plan_.kpi, cases) or below == 0:
+        return pooled, len(waiting)
+    pooled.status = "measured"
+    pooled.value = plan_.times * above / below
+    count = len(waiting)
+    waiting.clear()
+    return pooled, count
+
+
+def _price(record: Record, history: Sequence[Record], amounts: Amounts, run: Evaluation) -> None:
+    contract = record.contract
+    _score(record)
+    give_points(record, history)
+    try:
+        add_carried(record, history)
+        give_payments(record, history, amounts)
+        apply_exclusivity(record)
+        record.uncapped = [(p.scope, p.amount) for p in record.payables if p.kind == "credit"]
+        apply_caps(record, history, amounts)
+        earn_back(record, history)
+        round_lines(record)
+        apply_minimum(record)
+    except CannotCompute as problem:
+        run.findings.append(
+            Remark(
+                severity="error",
+                where=f"money, {record.period}",
+                message=problem.message,
+                repair=problem.repair,
+            )
+        )
+        record.payables.clear()
+    priced = bool(contract.money.credits or contract.money.bonuses)
+    for scope in _total_scopes(record):
+        verdicts = [verdict for (_, held), verdict in record.verdicts.items() if covers(scope, held)]
+        credit = round_total(record, record.credit(scope)) if priced else None
+        bonus = round_total(record, record.bonus(scope)) if priced else None
+        back = round_total(record, _inside(record.earned_back, scope)) if priced else None
+        gave_points = any(verdict.points is not None for verdict in verdicts)
+        score = record.scores.get(scope)
+        run.totals.append(
+            Total(
+                scope=dict(scope),
+                from_=record.period.from_on,
+                until=record.period.until_on,
+                score=shown(score),
+                standing=standing_of(contract, score),
+                points=shown(record.points(scope)) if gave_points else None,
+                credit_uncapped=_cents(_inside(record.uncapped, scope), record) if priced else None,
+                credit=_cents(credit, record),
+                bonus=_cents(bonus, record),
+                earned_back=_cents(back, record),
+                carried=_cents(_inside(record.carried, scope), record) if priced else None,
+                net=_cents(credit - bonus - back, record) if credit is not None and bonus is not None and back is not None else None,
+            )
+        )
+
+
+def _inside(amounts: Iterable[tuple[Scope, Fraction]], scope: Scope) -> Fraction:
+    return sum((amount for held, amount in amounts if covers(scope, held)), Fraction(0))
+
+
+def _cents(amount: Fraction | None, record: Record) -> Decimal | None:
+    """Money as a result shows it: with the decimals of the contract's rounding step, ``2000.00`` and not ``2000``."""
+    if amount is None:
+        return None
+    step = record.contract.money.rounding.to
+    whole = exact(round_total(record, amount))
+    assert whole is not None
+    return whole.quantize(step) if step.as_tuple().exponent < 0 else whole  # type: ignore[operator]
+
+
+def _total_scopes(record: Record) -> list[Scope]:
+    """One total for each site, and one for the contract."""
+    sites = {tuple(p for p in scope if p[0] == "site") for _, scope in record.verdicts}
+    sites |= {tuple(p for p in payable.scope if p[0] == "site") for payable in record.payables}
+    return [*sorted(site for site in sites if site), ()]
+
+
+def _score(record: Record) -> None:
+    """Scores the contract first and its sites after, so that a verdict shows the weight it had in its site."""
+    sites = sorted({tuple(p for p in scope if p[0] == "site") for _, scope in record.verdicts})
+    for scope in [(), *(site for site in sites if site)]:
+        inside = [verdict for (_, held), verdict in record.verdicts.items() if covers(scope, held)]
+        record.scores[scope] = combine(record.contract, inside).score
+
+
+def _result(verdict: Judged, contract: Contract) -> KpiResult:
+    kpi, measured = verdict.kpi, verdict.measured
+    own = dict(verdict.scope)
+    interval = None
+    if kpi.sampled and kpi.value.ratio is not None and measured.numerator is not None and measured.denominator:
+        bounds = wilson(Fraction(measured.numerator), Fraction(measured.denominator))
+        if bounds is not None:
+            low, high = shown(bounds[0]), shown(bounds[1])
+            interval = (low, high) if low is not None and high is not None else None
+    rounds_for_show = kpi.precision is not None and kpi.precision.when == "before_comparing"
+    site = own.pop("site", None)
+    return KpiResult(
+        kpi=verdict.name,
+        site=site,
+        dimensions=own,
+        clause=kpi.clause,
+        version=verdict.version,
+        from_=verdict.period.from_on,
+        until=verdict.period.until_on,
+        numerator=exact(measured.numerator),
+        denominator=exact(measured.denominator),
+        value=shown(measured.value),
+        unit=kpi.unit or ("percent" if kpi.value.ratio is not None else "count"),
+        compared=shown(verdict.compared) if rounds_for_show or verdict.compared is not None else None,
+        status=measured.status,
+        target=shown(verdict.levels.get("target")),
+        met=verdict.met,
+        level=verdict.level,
+        score=shown(verdict.score),
+        weight=kpi.weight,
+        weight_used=shown(verdict.weight_used),
+        points_base=shown(verdict.points_base),
+        multiplier=shown(verdict.multiplier),
+        points=shown(verdict.points),
+        streak=verdict.streak,
+        interval=interval,
+        title=kpi.title,
+        better=kpi.better,
+        boundary=boundary_of(kpi),
+        levels={name: value for name, number in verdict.levels.items() if (value := shown(number)) is not None},
+        group=kpi.group,
+        spans_expected=measured.expected,
+        spans_present=measured.present,
+        spans_relieved=measured.relieved,
+        spans_unpaired=measured.unpaired,
+        value_without_relief=shown(measured.without_relief),
+        recomputable=measured.recomputable,
+        note=measured.note,
+    )
+
+
+def _findings(record: Record) -> list[Remark]:
+    return [
+        Remark(
+            severity="warning",
+            where=f"kpis.{name}, {record.period}",
+            message=words,
+            repair="Close the gap or the overlap in the bands; until then this value has no amount.",
+        )
+        for (name, _), verdict in record.verdicts.items()
+        for words in verdict.findings
+    ]
+
+
+def _opening_records(planned: Sequence[Planned], opening: Sequence[Opening]) -> dict[date | None, list[Record]]:
+    """Opening facts as records: those before the first planned period under ``None``, others under their period."""
+    if not planned:
+        return {}
+    boxes: dict[date, list[Opening]] = {}
+    for fact in opening:
+        boxes.setdefault(fact.starts_on, []).append(fact)
+    found: dict[date | None, list[Record]] = {}
+    first = planned[0]
+    for starts_on in sorted(boxes):
+        if starts_on < first.period.from_on:
+            version, key = first.version, None
+            cadence = version.contract.measured
+            anchor = calendar_anchor(cadence.each, anchor_day=cadence.anchor_day)
+            period = period_containing(cadence.each, anchor, starts_on)
+        else:
+            inside = [one for one in planned if starts_on in one.period]
+            if not inside:
+                continue
+            version, period, key = inside[0].version, inside[0].period, inside[0].period.from_on
+        found.setdefault(key, []).append(_opening_record(version, period, boxes[starts_on]))
+    return found
+
+
+def _opening_record(version: Version, period: Period, facts: Sequence[Opening]) -> Record:
+    record = Record(version.contract, version.label, period)
+    for fact in facts:
+        scope = scope_of(fact.site, dict(fact.dimensions))
+        _open(record, version, fact, scope)
+    return record
+
+
+def _open(record: Record, version: Version, fact: Opening, scope: Scope) -> None:
+    match fact.fact:
+        case "credit" | "paid":
+            amount = Fraction(Decimal(fact.value))
+            if fact.kpi is not None:
+                record.payables.append(
+                    Payable(fact.kpi, "credit", scope, amount, kpi=fact.kpi, names=frozenset([fact.kpi]))
+                )
+            elif not (fact.fact == "credit" and record.known_credits):
+                record.known_credits.append((scope, amount))
+        case "charge":
+            record.known_charges.append((scope, Fraction(Decimal(fact.value))))
+        case "failures":
+            record.known_failures.append((fact.kpi, scope, int(fact.value)))
+        case "points" if fact.kpi is None:
+            record.known_points.append((scope, Fraction(Decimal(fact.value))))
+        case _:
+            if fact.kpi is None or fact.kpi not in version.contract.kpis:
+                return
+            _open_verdict(record, version, fact, scope)
+
+
+def _open_verdict(record: Record, version: Version, fact: Opening, scope: Scope) -> None:
+    assert fact.kpi is not None
+    kpi = version.contract.kpis[fact.kpi]
+    key = (fact.kpi, scope)
+    verdict = record.verdicts.get(key)
+    if verdict is None:
+        levels = levels_in_force(kpi, record.period.from_on, scope, lambda _name: None)
+        verdict = Judged(fact.kpi, kpi, scope, record.period, version.label, Measured("no_data"), levels)
+        record.verdicts[key] = verdict
+    if fact.fact == "value":
+        value = Fraction(Decimal(fact.value))
+        record.verdicts[key] = judge(
+            fact.kpi, kpi, scope, record.period, version.label,
+            Measured("measured", value=value, recomputable=False), verdict.levels,
+        )
+    elif fact.fact == "met":
+        verdict.met = fact.value.strip().lower() in ("true", "yes", "1", "met")
+    elif fact.fact == "level":
+        verdict.level = fact.value
+    elif fact.fact == "points":
+        verdict.points = verdict.points_base = Fraction(Decimal(fact.value))
+
+
+__all__ = ["Evaluation", "Planned", "Series", "Version", "evaluate", "evaluate_rows", "plan_periods", "version_of"]

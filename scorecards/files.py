@@ -1,0 +1,354 @@
+"""The files of the ``score`` command: rows of data, relief, opening facts, each read with every refused row named.
+
+A refused row never takes a good one with it.  Columns beyond the known ones are dimensions, and must be declared by
+the contract; an empty value is *missing*, which is neither zero nor absent.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal, InvalidOperation
+from typing import cast, get_args
+
+from contracts.document import Contract, Example
+from contracts.errors import Finding, Where
+from contracts.period import (
+    GRAIN_UNITS,
+    Grain,
+    Period,
+    calendar_anchor,
+    grain_period,
+    is_part,
+    period_containing,
+    period_of_row,
+    zone_named,
+)
+from scorecards.evaluating import Planned
+from scorecards.measurement import Fact, Opening, Relief, ReliefEffect, Row, Scope
+
+_ROW_COLUMNS = ("site", "measure", "starts_on", "grain", "value")
+_ROW_OPTIONAL = ("starts_at", "known_at", "n")
+_RELIEF_COLUMNS = ("site", "kpi", "from", "until", "effect", "share")
+_OPENING_COLUMNS = ("starts_on", "site", "kpi", "fact", "value")
+
+@dataclass(slots=True)
+class Read:
+    """Rows that can be used, and a finding for each that cannot."""
+
+    rows: list[Row] = field(default_factory=list)
+    refused: list[Finding] = field(default_factory=list)
+
+
+class _Bad(ValueError):
+    """One cell cannot be used: its column, what is wrong, how to repair it."""
+
+    def __init__(self, column: str, message: str, repair: str) -> None:
+        super().__init__(message)
+        self.column, self.message, self.repair = column, message, repair
+
+
+def _lines(text: str) -> Iterator[tuple[int, dict[str, str]]]:
+    reader = csv.DictReader(io.StringIO(text), strict=False)
+    for record in reader:
+        yield reader.line_num, {
+            (name or "").strip(): (value or "").strip() if isinstance(value, str) else ""
+            for name, value in record.items()
+            if name is not None
+        }
+
+
+def _decode(data: bytes, name: str) -> tuple[str, list[Finding]]:
+    try:
+        return data.decode("utf-8-sig"), []
+    except UnicodeDecodeError as problem:
+        where = Where(path="$", line=data[: problem.start].count(b"\n") + 1, name=name)
+        return "", [Finding("error", where, "the file is not UTF-8", "Save it as UTF-8 (CSV UTF-8 in a spreadsheet).")]
+
+
+def _day(text: str, column: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise _Bad(column, f"{text!r} is not a day", "Write it as 2026-03-01.") from None
+
+
+def _number(text: str, column: str) -> Decimal:
+    try:
+        number = Decimal(text)
+    except InvalidOperation:
+        repair = "Write a number with a point, without thousands separators or a percent sign."
+        raise _Bad(column, f"{text!r} is not a number", repair) from None
+    if not number.is_finite():
+        raise _Bad(column, f"{text!r} is not a number", "Leave the cell empty when the value is missing.")
+    return number
+
+
+def _moment(text: str, column: str) -> datetime:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise _Bad(column, f"{text!r} is not a moment", "Write it as 2026-03-01T08:00:00+01:00.") from None
+    if moment.tzinfo is None:
+        raise _Bad(column, f"{text!r} has no offset from UTC", "Write it as 2026-03-01T08:00:00+01:00.")
+    return moment
+
+
+def _header(text: str, required: Sequence[str], name: str) -> list[Finding]:
+    header = next(csv.reader(io.StringIO(text)), [])
+    have = [column.strip() for column in header]
+    findings = [
+        Finding(
+            "error",
+            Where(path=f"$.{column}", line=1, name=name),
+            f"the column {column!r} is missing",
+            f"The first line names the columns; needed are {', '.join(required)}.",
+        )
+        for column in required
+        if column not in have
+    ]
+    findings += [
+        Finding(
+            "error",
+            Where(path=f"$.{column}", line=1, name=name),
+            f"the column {column!r} stands twice",
+            "Name each column once.",
+        )
+        for column in dict.fromkeys(have)
+        if have.count(column) > 1
+    ]
+    return findings
+
+
+def _dimensions(record: Mapping[str, str], known: Sequence[str], contract: Contract) -> Scope:
+    own = []
+    for column, value in record.items():
+        if column in known or not value:
+            continue
+        if column not in contract.dimensions:
+            declared = ", ".join(contract.dimensions) or "none"
+            raise _Bad(
+                column,
+                f"the contract declares no dimension {column!r} (declared: {declared})",
+                "Declare it under dimensions, or drop the column.",
+            )
+        own.append((column, value))
+    return tuple(sorted(own))
+
+
+def read_rows(data: bytes, contract: Contract, planned: Callable[[date], Sequence[Planned]], *, name: str = "") -> Read:
+    """The rows of a data file.
+
+    ``planned`` gives the contract's periods up to a day, for the check that a row lies inside one of them.  A second
+    row with the same key is a correction if it became known later, and is refused otherwise.
+    """
+    text, refused = _decode(data, name)
+    if not refused:
+        refused = _header(text, _ROW_COLUMNS, name)
+    if refused:
+        return Read([], refused)
+    known = (*_ROW_COLUMNS, *_ROW_OPTIONAL)
+    kept: dict[tuple[object, ...], tuple[datetime | None, Row, int]] = {}
+    read = Read()
+    checked = _PeriodCheck(contract, planned)
+    for line, record in _lines(text):
+        try:
+            row, known_at = _row(record, contract, known, checked)
+        except _Bad as bad:
+            read.refused.append(_finding(bad, line, record, name))
+            continue
+        key = (row.site, row.measure, row.dimensions, row.starts_on, row.grain, row.part)
+        earlier = kept.get(key)
+        if earlier is not None:
+            if known_at == earlier[0] or known_at is None or earlier[0] is None:
+                twice = _Bad(
+                    "measure",
+                    f"line {earlier[2]} already gives {row.measure} of {row.site or 'the contract'} for {row.starts_on}",
+                    "Keep one of them, or give both a known_at: the later one is then a correction.",
+                )
+                read.refused.append(_finding(twice, line, record, name))
+                continue
+            if known_at < earlier[0]:
+                continue
+        kept[key] = (known_at, row, line)
+    read.rows = [row for _, row, _ in kept.values()]
+    return read
+
+
+def _finding(bad: _Bad, line: int, record: Mapping[str, str], name: str) -> Finding:
+    where = Where(path=f"$.{bad.column}", line=line, value=record.get(bad.column, "")[:80], name=name)
+    return Finding("error", where, bad.message, bad.repair)
+
+
+class _PeriodCheck:
+    """Whether a row lies inside one period of the contract; answers are kept, for files repeat the same days."""
+
+    def __init__(self, contract: Contract, planned: Callable[[date], Sequence[Planned]]) -> None:
+        self.contract, self.planned = contract, planned
+        self.zone = zone_named(contract.time_zone)
+        cadence = contract.measured
+        self.unit, self.anchor = cadence.each, calendar_anchor(cadence.each, anchor_day=cadence.anchor_day)
+        self._spans: dict[tuple[date, str], Period] = {}
+
+    def span(self, starts_on: date, grain: Grain) -> Period:
+        """The row's span in days; raises where the contract has no one period for it."""
+        key = (starts_on, grain)
+        if key not in self._spans:
+            self._spans[key] = self._span(starts_on, grain)
+        return self._spans[key]
+
+    def _span(self, starts_on: date, grain: Grain) -> Period:
+        span = grain_period(grain, starts_on, anchor=self.anchor if GRAIN_UNITS.get(grain) == self.unit else None)
+        periods = [one.period for one in self.planned(starts_on + timedelta(days=1)) if starts_on in one.period]
+        if not periods:
+            held = self.contract.in_force
+            until = f" until {held.until}" if held.until else ""
+            raise _Bad(
+                "starts_on",
+                f"{starts_on} lies outside the contract's periods (in force from {held.from_}{until})",
+                "Leave the row out, or correct the day.",
+            )
+        period = periods[-1]
+        whole = period_containing(self.unit, self.anchor, starts_on)
+        if not period.covers(span) and not (is_part(self.unit, self.anchor, period) and span == whole):
+            raise _Bad(
+                "grain",
+                f"the {grain} from {starts_on} reaches over the end of the period {period}",
+                "Deliver it by day, or cut it where the period ends.",
+            )
+        return span
+
+
+def _row(
+    record: Mapping[str, str], contract: Contract, known: Sequence[str], periods: _PeriodCheck
+) -> tuple[Row, datetime | None]:
+    measure = record["measure"]
+    if measure not in contract.measures:
+        declared = ", ".join(sorted(contract.measures)) or "none"
+        raise _Bad(
+            "measure", f"the contract declares no measure {measure!r}", f"Use a declared one ({declared}), or declare it."
+        )
+    grain = record["grain"]
+    if grain not in get_args(Grain):
+        raise _Bad("grain", f"{grain!r} is no grain", f"Use one of {', '.join(get_args(Grain))}.")
+    dimensions = _dimensions(record, known, contract)
+    value = _number(record["value"], "value") if record["value"] else None
+    n = _number(record["n"], "n") if record.get("n") else None
+    known_at = _moment(record["known_at"], "known_at") if record.get("known_at") else None
+    part = ""
+    if grain in GRAIN_UNITS:
+        starts_on = _day(record["starts_on"], "starts_on")
+        span = periods.span(starts_on, grain)
+        until_on = span.until_on
+    else:
+        if not record.get("starts_at"):
+            raise _Bad("starts_at", f"a row of {grain} needs the moment it starts", "Write starts_at with its offset.")
+        starts_at = _moment(record["starts_at"], "starts_at")
+        if period_of_row(grain, starts_at, periods.unit, periods.anchor, periods.zone) is None:
+            raise _Bad("starts_at", f"the {grain} from {starts_at} reaches over the end of a period", "Cut it there.")
+        starts_on = starts_at.astimezone(periods.zone).date()
+        periods.span(starts_on, "day")
+        until_on, part = starts_on + timedelta(days=1), starts_at.astimezone(UTC).isoformat()
+    return Row(record["site"], measure, dimensions, starts_on, until_on, grain, value, n, part), known_at
+
+
+def read_relief(data: bytes, contract: Contract, *, name: str = "") -> tuple[list[Relief], list[Finding]]:
+    """The claims of a relief file; every row is an approved one."""
+    text, refused = _decode(data, name)
+    if not refused:
+        refused = _header(text, ("from", "until"), name)
+    claims: list[Relief] = []
+    if refused:
+        return claims, refused
+    for line, record in _lines(text):
+        try:
+            claims.append(_relief(record, contract))
+        except _Bad as bad:
+            refused.append(_finding(bad, line, record, name))
+    return claims, refused
+
+
+def _relief(record: Mapping[str, str], contract: Contract) -> Relief:
+    effect = record.get("effect") or "drop_span"
+    if effect not in get_args(ReliefEffect):
+        raise _Bad("effect", f"{effect!r} is no effect of relief", f"Use one of {', '.join(get_args(ReliefEffect))}.")
+    from_on, until_on = _day(record["from"], "from"), _day(record["until"], "until")
+    if until_on <= from_on:
+        raise _Bad("until", f"the span ends on {until_on}, not after it begins", "until is the first day after.")
+    kpi = record.get("kpi") or None
+    if kpi is not None and kpi not in contract.kpis:
+        raise _Bad("kpi", f"the contract has no KPI {kpi!r}", f"Use one of {', '.join(contract.kpis)}, or leave it empty.")
+    if record.get("share") and Decimal(record["share"]) != 100:
+        raise _Bad("share", "relief in part of a span is not judged", "Split the span, or claim all of it.")
+    return Relief(
+        from_on,
+        until_on,
+        cast("ReliefEffect", effect),
+        kpi,
+        record.get("site") or None,
+        _dimensions(record, _RELIEF_COLUMNS, contract),
+    )
+
+
+def read_opening(data: bytes, contract: Contract, *, name: str = "") -> tuple[list[Opening], list[Finding]]:
+    """The facts of an opening file: earlier results known only as results."""
+    text, refused = _decode(data, name)
+    if not refused:
+        refused = _header(text, ("starts_on", "fact", "value"), name)
+    facts: list[Opening] = []
+    if refused:
+        return facts, refused
+    for line, record in _lines(text):
+        try:
+            facts.append(_opening(record, contract))
+        except _Bad as bad:
+            refused.append(_finding(bad, line, record, name))
+    return facts, refused
+
+
+def _opening(record: Mapping[str, str], contract: Contract) -> Opening:
+    fact = record["fact"]
+    if fact not in get_args(Fact):
+        raise _Bad("fact", f"{fact!r} is no fact", f"Use one of {', '.join(get_args(Fact))}.")
+    if fact in ("value", "points", "credit", "paid", "charge", "failures"):
+        _number(record["value"], "value")
+    kpi = record.get("kpi") or None
+    if kpi is not None and kpi not in contract.kpis:
+        raise _Bad("kpi", f"the contract has no KPI {kpi!r}", f"Use one of {', '.join(contract.kpis)}, or leave it empty.")
+    return Opening(
+        _day(record["starts_on"], "starts_on"),
+        cast("Fact", fact),
+        record["value"],
+        record.get("site") or None,
+        kpi,
+        _dimensions(record, _OPENING_COLUMNS, contract),
+    )
+
+
+def rows_of_example(example: Example) -> tuple[list[Row], list[Relief], list[Opening]]:
+    """What an example starts from, as the values that judging takes."""
+    rows = [
+        Row(
+            one.site,
+            one.measure,
+            tuple(sorted((name, value) for name, value in one.dimensions.items() if value)),
+            one.starts_on,
+            grain_period(one.grain, one.starts_on).until_on,
+            one.grain,
+            one.value,
+            one.n,
+        )
+        for one in example.given.data
+    ]
+    relief = [
+        Relief(one.from_, one.until, one.effect, one.kpi, one.site, tuple(sorted(one.dimensions.items())))
+        for one in example.given.relief
+    ]
+    opening = [
+        Opening(one.starts_on, one.fact, one.value, one.site, one.kpi, tuple(sorted(one.dimensions.items())))
+        for one in example.given.opening
+    ]
+    return rows, relief, opening

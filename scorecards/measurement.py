@@ -1,0 +1,181 @@
+"""Measurements as values: what was delivered, and how rows become tallies.
+
+A *row* is one measurement: a count (or amount) of one measure, for a site, its dimensions and a span.  A *tally* is
+what the rows of one series say about one period: their sum, and which spans came.  Judging works on tallies alone,
+so that a database may add the rows up where they lie and a file may do it here, with the same result.
+
+Four things are kept apart everywhere: a span that never came, one that came empty (*missing*), one that came as
+zero, and one that was taken out by relief.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
+from fractions import Fraction
+from typing import Literal
+
+Exact = int | Fraction
+"""An exact number; whole ones stay integers because that is several times faster."""
+
+Scope = tuple[tuple[str, str], ...]
+"""Names and values in a fixed order, ``site`` first: the key of everything that is judged or paid."""
+
+ReliefEffect = Literal["drop_span", "drop_period", "cancel_money"]
+
+Fact = Literal["value", "met", "level", "points", "credit", "paid", "charge", "failures"]
+
+
+def exact_number(number: Decimal) -> Exact:
+    """The decimal without loss."""
+    return int(number) if number == number.to_integral_value() else Fraction(number)
+
+
+def scope_of(site: str | None, dimensions: Mapping[str, str]) -> Scope:
+    """The key of a site and its dimensions; empty values are left out, for they mean *not split by it*."""
+    rest = tuple((name, value) for name, value in sorted(dimensions.items()) if value)
+    return ((("site", site), *rest)) if site else rest
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One measurement as delivered.  ``value`` is ``None`` where the source says that it has none."""
+
+    site: str
+    measure: str
+    dimensions: Scope
+    """Without the site."""
+    starts_on: date
+    until_on: date
+    grain: str
+    value: Decimal | None
+    n: Decimal | None = None
+    part: str = ""
+    """For grains below a day: the moment, so that two rows of one day are told apart."""
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """What is delivered again and again: one measure at one site for one combination of dimensions."""
+
+    site: str
+    measure: str
+    dimensions: Scope
+
+
+Span = tuple[date, date, str]
+"""First day, first day after, and the moment for spans below a day."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """What the rows of one series say about one period."""
+
+    total: Exact
+    present: int
+    """Spans that came with a value, zero included."""
+    missing: int = 0
+    """Spans that came empty."""
+    grain: str = "month"
+    mask: int = 0
+    """One bit for each present span, counted from the period's first day; equal masks mean equal spans."""
+    spans: Mapping[Span, Exact] | None = None
+    """The values by span.  ``None`` where whoever added up kept them back; then neither unpaired spans nor relief
+    can be taken out, and asking for it is an error."""
+    last: Exact | None = None
+    """The value of the latest present span."""
+    n: Exact | None = None
+    """Cases behind a reported value."""
+
+
+EMPTY = Tally(total=0, present=0)
+
+
+@dataclass(frozen=True, slots=True)
+class Relief:
+    """An approved claim: what it takes out, from when until when, for whom."""
+
+    from_on: date
+    until_on: date
+    effect: ReliefEffect = "drop_span"
+    kpi: str | None = None
+    site: str | None = None
+    dimensions: Scope = ()
+    cause: str = ""
+
+    def touches(self, kpi: str, site: str, dimensions: Scope) -> bool:
+        """Whether a series of this KPI lies inside the claim's scope."""
+        if self.kpi not in (None, kpi) or self.site not in (None, site):
+            return False
+        own = dict(dimensions)
+        return all(own.get(name, value) == value for name, value in self.dimensions)
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """A result of an earlier period of which only the result is known."""
+
+    starts_on: date
+    fact: Fact
+    value: str
+    site: str | None = None
+    kpi: str | None = None
+    dimensions: Scope = ()
+
+
+@dataclass(slots=True)
+class Facts:
+    """Everything delivered for one contract, as tallies by series and period."""
+
+    tallies: dict[Series, dict[date, Tally]] = field(default_factory=dict)
+    """By series, then by the period's first day."""
+
+    def by_measure(self) -> dict[str, list[Series]]:
+        """The series of each measure, in a stable order."""
+        found: dict[str, list[Series]] = {}
+        for series in sorted(self.tallies, key=lambda s: (s.measure, s.site, s.dimensions)):
+            found.setdefault(series.measure, []).append(series)
+        return found
+
+
+def tally(rows: Sequence[Row], from_on: date) -> Tally:
+    """Adds up the rows of one series inside one period that begins on ``from_on``; their order is irrelevant."""
+    spans: dict[Span, Exact] = {}
+    missing, mask, n = 0, 0, None
+    for row in rows:
+        if row.value is None:
+            missing += 1
+            continue
+        spans[row.starts_on, row.until_on, row.part] = exact_number(row.value)
+        mask |= 1 << (row.starts_on - from_on).days
+        if row.n is not None:
+            n = (n or 0) + exact_number(row.n)
+    return Tally(
+        total=sum(spans.values()),
+        present=len(spans),
+        missing=missing,
+        grain=rows[0].grain if rows else "month",
+        mask=mask if not any(row.part for row in rows) else -1,
+        spans=spans,
+        last=spans[max(spans)] if spans else None,
+        n=n,
+    )
+
+
+def gather(rows: Iterable[Row], starts: Sequence[date]) -> Facts:
+    """Sorts rows into series and periods, which begin on ``starts`` (ascending); rows before the first are left out."""
+
+
+    boxes: dict[Series, dict[date, list[Row]]] = {}
+    for row in rows:
+        index = bisect_right(starts, row.starts_on) - 1
+        if index < 0:
+            continue
+        series = Series(row.site, row.measure, row.dimensions)
+        boxes.setdefault(series, {}).setdefault(starts[index], []).append(row)
+    return Facts(
+        {series: {start: tally(held, start) for start, held in boxed.items()} for series, boxed in boxes.items()}
+    )

@@ -1,0 +1,114 @@
+"""What a percentage is a percentage of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+from contracts.document import Base, Contract
+from contracts.errors import CannotCompute
+from contracts.period import Period
+from scorecards.measurement import EMPTY, Facts, Scope, Series
+from scorecards.pricing.ledger import covers, restrict
+
+
+@dataclass(slots=True)
+class Amounts:
+    """Measures and bases of one period, summed for any scope; each sum is made once."""
+
+    contract: Contract
+    period: Period
+    facts: Facts
+    by_measure: Mapping[str, list[Series]]
+    whole: Period
+    """The uncut period, of which ``period`` may be a part."""
+    _sums: dict[tuple[str, Scope], Fraction | None] = field(default_factory=dict)
+
+    def names(self, name: str) -> list[str]:
+        """What the base exists for: ``site`` and dimensions, or nothing for a contract-wide amount."""
+        base = self.contract.money.bases.get(name)
+        if base is None:
+            return self._split(name)
+        if base.for_each is not None:
+            return base.for_each
+        if base.measure is not None:
+            return self._split(base.measure)
+        if base.of is not None:
+            return self.names(base.of)
+        parts = [self.names(part) for part in (*base.plus, *base.minus)]
+        return [one for one in parts[0] if all(one in other for other in parts[1:])] if parts else []
+
+    def _split(self, measure: str) -> list[str]:
+        series = self.by_measure.get(measure, [])
+        names = ["site", *self.contract.dimensions]
+        have = [{"site"} | {name for name, _ in one.dimensions} if one.site else set() for one in series]
+        return [name for name in names if have and all(name in own for own in have)]
+
+    def measure(self, name: str, scope: Scope) -> Fraction | None:
+        """A measure's sum inside a scope; ``None`` when nothing was delivered."""
+        key = (name, scope)
+        if key not in self._sums:
+            total, came = Fraction(0), False
+            for series in self.by_measure.get(name, ()):
+                held = self.facts.tallies[series].get(self.period.from_on, EMPTY)
+                own: Scope = (("site", series.site), *series.dimensions) if series.site else series.dimensions
+                if held.present and covers(scope, own):
+                    total, came = total + held.total, True
+            self._sums[key] = total if came else None
+        return self._sums[key]
+
+    def amount(self, name: str, scope: Scope) -> Fraction | None:
+        """A base's amount for a scope, cut to what the base exists for; ``None`` when it is not known yet."""
+        base = self.contract.money.bases.get(name)
+        if base is None:
+            return self.measure(name, restrict(scope, self._split(name)))
+        scope = restrict(scope, self.names(name))
+        if base.measure is not None:
+            return self.measure(base.measure, scope)
+        if base.fixed is not None:
+            whole = Fraction(base.fixed)
+            return whole if base.per == "year" else whole * self.period.share_of(self.whole)
+        if base.percent is not None and base.of is not None:
+            of = self.amount(base.of, scope)
+            return None if of is None else Fraction(base.percent) / 100 * of
+        return self._sum(base, scope)
+
+    def _sum(self, base: Base, scope: Scope) -> Fraction | None:
+        total = Fraction(0)
+        for sign, parts in ((1, base.plus), (-1, base.minus)):
+            for part in parts:
+                amount = self.amount(part, scope)
+                if amount is None:
+                    return None
+                total += sign * amount
+        return total
+
+    def needed(self, name: str, scope: Scope, rule: str) -> Fraction:
+        """The amount of a base that a rule cannot do without."""
+        amount = self.amount(name, scope)
+        if amount is None:
+            where = ", ".join(f"{key} {value}" for key, value in scope) or "the contract"
+            msg = f"{rule} is a percentage of {name}, and nothing was delivered for it in {self.period} for {where}"
+            raise CannotCompute(msg, f"Deliver {name}, or give the base a fixed amount.")
+        return amount
+
+
+@dataclass(frozen=True, slots=True)
+class Volumes(Mapping[str, Fraction]):
+    """The measures of one scope as a mapping, for curves with an allowance that is a share of one."""
+
+    amounts: Amounts
+    scope: Scope
+
+    def __getitem__(self, name: str) -> Fraction:
+        found = self.amounts.measure(name, self.scope)
+        if found is None:
+            raise KeyError(name)
+        return found
+
+    def __iter__(self):  # type: ignore[no-untyped-def]
+        return iter(self.amounts.by_measure)
+
+    def __len__(self) -> int:
+        return len(self.amounts.by_measure)

@@ -1,0 +1,281 @@
+"""Step 9: what each rule gives, before anything limits it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date
+from fractions import Fraction
+
+from contracts.curve import Curve, draw
+from contracts.document import Ladder, Pay, Payment
+from contracts.errors import CannotCompute
+from scorecards.measurement import Scope
+from scorecards.pricing.bases import Amounts, Volumes
+from scorecards.pricing.ledger import Payable, Record, restrict
+from scorecards.pricing.points import repeat_factor
+from scorecards.pricing.windows import condition, failures, missed
+from scorecards.scorecard import LineKind
+from scorecards.scoring import Judged
+
+
+@dataclass(slots=True)
+class Given:
+    """What a pay comes to, and how."""
+
+    amount: Fraction
+    words: str
+    inputs: dict[str, Fraction | str | None]
+    base: str | None = None
+    base_amount: Fraction | None = None
+
+
+def pay_amount(
+    pay: Pay,
+    now: Record,
+    history: Sequence[Record],
+    amounts: Amounts,
+    scope: Scope,
+    verdict: Judged | None,
+    rule: str,
+) -> Given | None:
+    """The money of one pay for one scope; ``None`` where its curve has no amount for the value (a finding)."""
+    written = pay.percent if pay.percent is not None else pay.amount
+    inputs: dict[str, Fraction | str | None] = {}
+    words = ""
+    if isinstance(written, Curve):
+        number, label = _reading(pay, now, history, amounts, scope, verdict)
+        if number is None:
+            return None
+        levels = verdict.levels if verdict is not None else {}
+        drawn = draw(written, number, levels, volumes=Volumes(amounts, scope))
+        inputs[label] = number
+        if drawn.amount is None:
+            return None
+        figure, words = drawn.amount, drawn.words
+    else:
+        assert written is not None
+        figure = Fraction(written)
+    if pay.percent is None:
+        given = Given(figure, words or "a fixed amount", inputs)
+    else:
+        assert pay.of is not None
+        base = amounts.needed(pay.of, scope, rule)
+        inputs["percent"] = figure
+        given = Given(figure / 100 * base, words, inputs, pay.of, base)
+    if pay.share is not None:
+        part, whole = amounts.measure(pay.share.of, scope), amounts.measure(pay.share.to, scope)
+        if part is None or not whole:
+            msg = f"{rule} is paid for the share {pay.share.of} of {pay.share.to}, and one of them is missing or zero"
+            raise CannotCompute(msg, "Deliver both measures.")
+        given.amount *= part / whole
+        given.inputs |= {pay.share.of: part, pay.share.to: whole}
+    if pay.times is not None:
+        given.amount *= Fraction(pay.times)
+        given.inputs["times"] = Fraction(pay.times)
+    return given
+
+
+def _reading(
+    pay: Pay, now: Record, history: Sequence[Record], amounts: Amounts, scope: Scope, verdict: Judged | None
+) -> tuple[Fraction | None, str]:
+    """The number a curve is read at, and what it is called in the derivation."""
+    by = pay.by
+    if by is None:
+        return (verdict.compared if verdict is not None else None), "value"
+    if by.measure is not None:
+        return amounts.measure(by.measure, scope), by.measure
+    if by.base is not None:
+        return amounts.amount(by.base, scope), by.base
+    if by.count is not None:
+        kpi = None if by.count.any_kpi or verdict is None else verdict.name
+        return Fraction(failures(now, history, by.count.last, by.count.missed, kpi, scope)), "failures"
+    if by.total == "points":
+        return now.points(scope), "points"
+    return now.scores.get(scope), "score"
+
+
+def _kpis(rule: Payment) -> list[str | None]:
+    if rule.for_ is None:
+        return [None]
+    return [rule.for_] if isinstance(rule.for_, str) else list(rule.for_)
+
+
+def _scope_names(rule: Payment, amounts: Amounts, kpi_names: Sequence[str] | None) -> list[str]:
+    """The scope of one payment: as said; else where the KPI is judged, as far as the base exists there."""
+    if rule.for_each is not None:
+        return rule.for_each
+    pays = [rule.pay] if rule.pay is not None else [rung.pay for rung in (rule.ladder.rungs if rule.ladder else [])]
+    own = list(kpi_names) if kpi_names is not None else ["site"]
+    for pay in pays:
+        if pay.of is not None:
+            exists = amounts.names(pay.of)
+            own = [name for name in own if name in exists]
+    return own
+
+
+def _groups(verdicts: Iterable[Judged], names: Sequence[str]) -> dict[Scope, list[Judged]]:
+    grouped: dict[Scope, list[Judged]] = {}
+    for verdict in verdicts:
+        grouped.setdefault(restrict(verdict.scope, names), []).append(verdict)
+    return grouped
+
+
+def _is_due(
+    rule: Payment, kind: LineKind, now: Record, history: Sequence[Record], verdict: Judged | None, scope: Scope
+) -> bool:
+    if rule.when is not None:
+        return condition(rule.when, now, history, verdict.name if verdict else None, scope).holds
+    if verdict is None:
+        return True
+    if rule.ladder is not None:
+        return missed(verdict, "target")
+    pay = rule.pay
+    curved = pay is not None and isinstance(pay.percent if pay.percent is not None else pay.amount, Curve)
+    if curved:
+        return verdict.is_judged or (pay is not None and pay.by is not None)
+    if kind == "bonus":
+        return verdict.met is True
+    return missed(verdict, "target")
+
+
+def give_payments(now: Record, history: Sequence[Record], amounts: Amounts) -> None:
+    """Runs every rule over every scope it is for; a negative amount of a two-way scale changes sides."""
+    money = now.contract.money
+    for kind, rules in (("credit", money.credits), ("bonus", money.bonuses)):
+        for rule in rules:
+            for name in _kpis(rule):
+                _run(rule, "credit" if kind == "credit" else "bonus", name, now, history, amounts)
+
+
+def _run(
+    rule: Payment, kind: LineKind, name: str | None, now: Record, history: Sequence[Record], amounts: Amounts
+) -> None:
+    title = rule.name or (now.contract.kpis[name].title if name in now.contract.kpis else name) or "credit"
+    if name is None:
+        names = _scope_names(rule, amounts, None)
+        sites = sorted({restrict(scope, names) for _, scope in now.verdicts}) or [()]
+        for scope in sites if names else [()]:
+            if _is_due(rule, kind, now, history, None, scope):
+                _pay_one(rule, kind, title, None, [None], scope, now, history, amounts)
+        return
+    verdicts = [verdict for (held, _), verdict in now.verdicts.items() if held == name]
+    names = _scope_names(rule, amounts, now.contract.kpis[name].for_each)
+    for scope, group in _groups(verdicts, names).items():
+        due: list[Judged | None] = [one for one in group if _is_due(rule, kind, now, history, one, one.scope)]
+        if due:
+            _pay_one(rule, kind, title, name, due, scope, now, history, amounts)
+
+
+def _pay_one(
+    rule: Payment,
+    kind: LineKind,
+    title: str,
+    name: str | None,
+    verdicts: Sequence[Judged | None],
+    scope: Scope,
+    now: Record,
+    history: Sequence[Record],
+    amounts: Amounts,
+) -> None:
+    """One payment for one scope.  Where several verdicts fall into it, the largest amount stands: one credit each."""
+    best: tuple[Given, Judged | None] | None = None
+    for verdict in verdicts:
+        given = _one(rule, title, verdict, scope, now, history, amounts)
+        if given is not None and (best is None or abs(given.amount) > abs(best[0].amount)):
+            best = given, verdict
+    if best is None:
+        return
+    given, verdict = best
+    if given.amount == 0:
+        return
+    amount = given.amount
+    if rule.multiply is not None and name is not None and verdict is not None:
+        factor, earlier = repeat_factor(rule.multiply, history, name, verdict.scope)
+        if factor != 1:
+            amount *= factor
+            given.inputs |= {"repeat factor": factor, "earlier failures": Fraction(earlier)}
+    if rule.at_most is not None:
+        limit = pay_amount(rule.at_most, now, history, amounts, scope, verdict, title)
+        if limit is not None and amount > limit.amount:
+            amount = limit.amount
+            given.inputs["at most"] = limit.amount
+    side: LineKind = kind
+    if amount < 0:
+        amount, side = -amount, "bonus" if kind == "credit" else "credit"
+    clause = rule.clause or (now.contract.kpis[name].clause if name in now.contract.kpis else None)
+    if verdict is not None and verdict.money_relieved and side == "credit":
+        now.line(
+            9, "relief", scope, f"{title}: relief cancels the money", amount=Fraction(0), kpi=name, clause=clause,
+            inputs={"without relief": amount},
+        )
+        return
+    now.line(
+        9, side, scope, f"{title}: {given.words}" if given.words else title, amount=amount, kpi=name, clause=clause,
+        inputs=given.inputs, base=given.base, base_amount=given.base_amount, payable_in=_payable_in(now),
+    )
+    spread = verdict.accumulated if verdict is not None and rule.spread == "accumulated_periods" else 1
+    payable = Payable(
+        rule=title,
+        kind=side,
+        scope=scope,
+        amount=amount * spread,
+        kpi=name,
+        clause=clause,
+        names=frozenset(one for one in (rule.name, name) if one),
+        points=verdict.points if verdict is not None else None,
+        spread=spread,
+    )
+    if spread > 1:
+        now.line(
+            9, side, scope, f"{title}: the same from each of the next {spread} payments", amount=amount * (spread - 1),
+            kpi=name, clause=clause, inputs={"accumulated periods": Fraction(spread)},
+        )
+    now.payables.append(payable)
+
+
+def _payable_in(now: Record) -> date:
+    return now.period.until_on if now.contract.money.payable_in == "next_period" else now.period.from_on
+
+
+def _one(
+    rule: Payment,
+    title: str,
+    verdict: Judged | None,
+    scope: Scope,
+    now: Record,
+    history: Sequence[Record],
+    amounts: Amounts,
+) -> Given | None:
+    if rule.ladder is not None:
+        return _rung(rule.ladder, title, verdict, scope, now, history, amounts)
+    if rule.pay is None:
+        msg = f"{title} says neither pay nor ladder"
+        raise CannotCompute(msg, "Write what it pays.")
+    inside = verdict.scope if verdict is not None and rule.pay.of is None else scope
+    return pay_amount(rule.pay, now, history, amounts, inside, verdict, title)
+
+
+def _rung(
+    ladder: Ladder,
+    title: str,
+    verdict: Judged | None,
+    scope: Scope,
+    now: Record,
+    history: Sequence[Record],
+    amounts: Amounts,
+) -> Given | None:
+    nth = failures(now, history, ladder.last, "target", verdict.name if verdict else None, scope)
+    if nth == 0:
+        return None
+    rung = ladder.rungs[min(nth, len(ladder.rungs)) - 1]
+    given = pay_amount(rung.pay, now, history, amounts, scope, verdict, title)
+    if given is None:
+        return None
+    given.inputs["failure number"] = Fraction(nth)
+    if rung.at_most is not None and given.amount > Fraction(rung.at_most):
+        given.amount = Fraction(rung.at_most)
+        given.inputs["at most"] = given.amount
+    return given
+
+

@@ -1,0 +1,136 @@
+"""Conditions on results, in one period or over a window of them: repeats, rights, earn-back and credits all ask here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+from contracts.document import When, Window
+from scorecards.measurement import Scope
+from scorecards.pricing.ledger import Record, covers
+from scorecards.scoring import Judged, is_exceeded, is_met
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """The answer of a condition: whether it holds, and the periods that make it so."""
+
+    holds: bool
+    evidence: tuple[str, ...] = ()
+
+
+def verdicts_for(record: Record, kpi: str | None, scope: Scope) -> list[Judged]:
+    """The verdicts a condition of this scope looks at; of one KPI, or of every KPI of the vendor's."""
+    return [
+        verdict
+        for (name, held), verdict in record.verdicts.items()
+        if (name == kpi if kpi is not None else verdict.kpi.duty_of == "vendor")
+        and (covers(scope, held) or covers(held, scope))
+    ]
+
+
+def missed(verdict: Judged, level: str) -> bool:
+    """Whether a level was missed.  What is not judged has missed nothing."""
+    if verdict.compared is None:
+        return verdict.met is False and level == "target"
+    return is_met(verdict.kpi, verdict.compared, verdict.levels, level) is False
+
+
+def met(verdict: Judged, level: str) -> bool:
+    """Whether a level was met.  What is not judged has met nothing."""
+    if verdict.compared is None:
+        return verdict.met is True and level == "target"
+    return is_met(verdict.kpi, verdict.compared, verdict.levels, level) is True
+
+
+def exceeded(verdict: Judged, level: str) -> bool:
+    """Whether the value was better than a level and not merely equal to it."""
+    return verdict.compared is not None and is_exceeded(verdict.kpi, verdict.compared, verdict.levels, level) is True
+
+
+def _in_period(when: When, record: Record, kpi: str | None, scope: Scope) -> bool:
+    if when.credit_percent is not None:
+        base = record.base_amount(when.of, scope) if when.of else None
+        if base is None and when.of:
+            charges = [amount for held, amount in record.known_charges if covers(scope, held)]
+            base = sum(charges, Fraction(0)) if charges else None
+        return bool(base) and base is not None and 100 * record.credit(scope) >= Fraction(when.credit_percent) * base
+    if when.at_cap is not None:
+        return any(name == when.at_cap and (covers(scope, held) or covers(held, scope)) for name, held in record.capped)
+    if when.points_at_least is not None:
+        return record.points(scope) >= Fraction(when.points_at_least)
+    if when.credited:
+        names = [kpi] if kpi is not None else []
+        return record.credit(scope, names) > 0
+    looked = verdicts_for(record, None if when.any_kpi else (when.kpi or kpi), scope)
+    if when.missed is not None:
+        return any(missed(verdict, when.missed) for verdict in looked)
+    if when.met is not None:
+        return any(met(verdict, when.met) for verdict in looked)
+    if when.exceeded is not None:
+        return any(exceeded(verdict, when.exceeded) for verdict in looked)
+    if when.band:
+        return any(verdict.level in when.band for verdict in looked)
+    return any(missed(verdict, "target") for verdict in looked)
+
+
+def _is_judged(when: When, record: Record, kpi: str | None, scope: Scope) -> bool:
+    if when.credit_percent is not None or when.at_cap or when.points_at_least is not None or when.credited:
+        return True
+    looked = verdicts_for(record, None if when.any_kpi else (when.kpi or kpi), scope)
+    return any(verdict.met is not None or verdict.compared is not None for verdict in looked)
+
+
+def condition(when: When, now: Record, history: Sequence[Record], kpi: str | None, scope: Scope) -> Held:
+    """Whether the condition holds at the end of ``now``; ``history`` are earlier records, oldest first."""
+    window = when.window
+    if window is None:
+        holds = _in_period(when, now, kpi, scope)
+        return Held(holds, (str(now.period.from_on),) if holds else ())
+    if window.mean_below is not None or window.mean_above is not None:
+        return _mean(when, window, [*history, now], kpi, scope)
+    if window.in_a_row is not None:
+        run: list[str] = []
+        for record in reversed([*history, now]):
+            if not _is_judged(when, record, kpi, scope):
+                continue
+            if not _in_period(when, record, kpi, scope):
+                break
+            run.append(str(record.period.from_on))
+            if len(run) == window.in_a_row:
+                return Held(holds=True, evidence=tuple(reversed(run)))
+        return Held(holds=False)
+    looked = [*history, now][-window.last :]
+    hits = [record for record in looked if _in_period(when, record, kpi, scope)]
+    needed = window.last if window.at_least is None else window.at_least
+    return Held(len(hits) >= needed, tuple(str(record.period.from_on) for record in hits))
+
+
+def _mean(when: When, window: Window, records: Sequence[Record], kpi: str | None, scope: Scope) -> Held:
+    looked = records[-window.last :]
+    values = [
+        (verdict.compared, str(record.period.from_on))
+        for record in looked
+        for verdict in verdicts_for(record, when.kpi or kpi, scope)
+        if verdict.compared is not None
+    ]
+    if len(looked) < window.last or not values:
+        return Held(holds=False)
+    mean = sum((value for value, _ in values), Fraction(0)) / len(values)
+    low = window.mean_below is not None and mean < Fraction(window.mean_below)
+    high = window.mean_above is not None and mean > Fraction(window.mean_above)
+    return Held(low or high, tuple(period for _, period in values) if low or high else ())
+
+
+def failures(now: Record, history: Sequence[Record], last: int, level: str, kpi: str | None, scope: Scope) -> int:
+    """How many failures the last so many periods hold, ``now`` included; each verdict that missed counts once."""
+    count = 0
+    for record in [*history, now][-last:]:
+        count += sum(missed(verdict, level) for verdict in verdicts_for(record, kpi, scope))
+        count += sum(
+            known
+            for name, held, known in record.known_failures
+            if (kpi is None or name in (None, kpi)) and covers(scope, held)
+        )
+    return count

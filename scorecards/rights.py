@@ -1,0 +1,96 @@
+"""What results give rise to besides money: rights (termination, step-in) and proposals (ratchets)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fractions import Fraction
+
+from contracts.document import Ratchet, RightRule
+from scorecards.measurement import Scope
+from scorecards.pricing.ledger import Record, restrict
+from scorecards.pricing.windows import condition
+from scorecards.scorecard import Proposal, Right, shown
+from scorecards.scoring import Judged, is_exceeded
+
+
+def rights_of(now: Record, history: Sequence[Record]) -> list[Right]:
+    """The rights that arise with this period.
+
+    A right arises on the first day after the period that completes its condition, and is named once: while the
+    condition goes on holding it is the same right.
+    """
+    found: list[Right] = []
+    for rule in now.contract.rights:
+        for scope in _scopes(rule, now):
+            held = condition(rule.when, now, history, rule.when.kpi, scope)
+            if not held.holds or (history and _held_before(rule, history, scope)):
+                continue
+            found.append(
+                Right(
+                    name=rule.name,
+                    clause=rule.clause,
+                    scope=dict(scope),
+                    arises_on=now.period.until_on,
+                    evidence=list(held.evidence),
+                )
+            )
+    return found
+
+
+def _held_before(rule: RightRule, history: Sequence[Record], scope: Scope) -> bool:
+    return condition(rule.when, history[-1], history[:-1], rule.when.kpi, scope).holds
+
+
+def _scopes(rule: RightRule, now: Record) -> list[Scope]:
+    if not rule.for_each:
+        return [()]
+    return list(dict.fromkeys(restrict(scope, rule.for_each) for _, scope in now.verdicts))
+
+
+def proposals_of(now: Record, history: Sequence[Record]) -> list[Proposal]:
+    """The levels that rise after sustained over-performance, proposed from the next period on."""
+    found: list[Proposal] = []
+    for rule in now.contract.ratchets:
+        for (name, scope), verdict in now.verdicts.items():
+            if name != rule.kpi:
+                continue
+            new = _raised(rule, scope, [*history, now][-rule.periods :], verdict)
+            if new is not None:
+                found.append(
+                    Proposal(
+                        kind="ratchet",
+                        kpi=name,
+                        level=rule.level,
+                        old=shown(verdict.levels[rule.level]) or 0,  # type: ignore[arg-type]
+                        new=shown(new) or 0,  # type: ignore[arg-type]
+                        from_=now.period.until_on,
+                        scope=dict(scope),
+                    )
+                )
+    return found
+
+
+def _raised(rule: Ratchet, scope: Scope, records: Sequence[Record], now: Judged) -> Fraction | None:
+    """The new level: half the way to the mean (Sears–CSC, continuous improvement), a fixed step, or the best result."""
+    if len(records) < rule.periods or rule.level not in now.levels:
+        return None
+    values: list[Fraction] = []
+    for record in records:
+        verdict = record.verdicts.get((rule.kpi, scope))
+        if verdict is None or verdict.compared is None:
+            return None
+        if not is_exceeded(verdict.kpi, verdict.compared, verdict.levels, rule.level):
+            return None
+        values.append(verdict.compared)
+    old, lower = now.levels[rule.level], now.kpi.better == "lower"
+    mean = sum(values, Fraction(0)) / len(values)
+    if rule.way == "halfway_to_mean":
+        new = old + (mean - old) / 2
+    elif rule.way == "step":
+        new = old + (Fraction(-1) if lower else Fraction(1)) * Fraction(rule.step or 0)
+    else:
+        new = min(values) if lower else max(values)
+    if rule.at_most_percent_of_gap is not None:
+        gap = (old if lower else 100 - old) * Fraction(rule.at_most_percent_of_gap) / 100
+        new = max(new, old - gap) if lower else min(new, old + gap)
+    return new if new != old else None

@@ -1,0 +1,166 @@
+"""`vendor-mgmt score`: replay a contract on figures, without database, network or clock."""
+
+from __future__ import annotations
+
+import sys
+from datetime import date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from contracts.document import Contract
+from contracts.errors import Finding, has_errors, render
+from contracts.reading import Reading, read
+from scorecards.evaluating import Planned, evaluate_rows, plan_periods, version_of
+from scorecards.files import read_opening, read_relief, read_rows
+from scorecards.scorecard import Remark, Scored, to_json
+
+if TYPE_CHECKING:
+    from scorecards.measurement import Opening, Relief
+
+FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+DAY = click.DateTime(["%Y-%m-%d"])
+
+
+@click.command("score")
+@click.argument("contract", type=FILE)
+@click.argument("data", type=FILE)
+@click.option("--events", type=FILE, help="Single events, for durations and percentiles.")
+@click.option("--relief", type=FILE, help="Approved relief: site, kpi, from, until, effect.")
+@click.option("--opening", type=FILE, help="Results of earlier periods known only as results.")
+@click.option("--from", "from_on", type=DAY, help="Show periods from this day on; everything before is still judged.")
+@click.option("--until", "until_on", type=DAY, help="Show periods that begin before this day.")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as score/1.")
+def command(
+    contract: Path,
+    data: Path,
+    events: Path | None,
+    relief: Path | None,
+    opening: Path | None,
+    from_on: datetime | None,
+    until_on: datetime | None,
+    *,
+    as_json: bool,
+) -> None:
+    r"""Judge and price CONTRACT on the figures in DATA.
+
+    \b
+    Example:
+      vendor-mgmt score contract.yaml data.csv --from 2026-03-01 --until 2026-04-01
+      vendor-mgmt score contract.yaml data.csv --relief relief.csv --json
+
+    \b
+    Exit codes:
+      0  scored; findings may be present
+      1  scored, and some rows were refused (they are listed)
+      2  the contract was refused, or the call is wrong
+    """
+    if events is not None:
+        message = "this version judges counts only; no KPI of the language reads events yet"
+        raise click.BadParameter(message, param_hint="--events")
+    document = _contract(contract)
+    refused: list[Finding] = []
+
+    def planned(until: date) -> list[Planned]:
+        return plan_periods([version_of(document)], until)
+
+    rows = read_rows(data.read_bytes(), document, planned, name=data.name)
+    refused += rows.refused
+    claims: list[Relief] = []
+    facts: list[Opening] = []
+    if relief is not None:
+        claims, faults = read_relief(relief.read_bytes(), document, name=relief.name)
+        refused += faults
+    if opening is not None:
+        facts, faults = read_opening(opening.read_bytes(), document, name=opening.name)
+        refused += faults
+    run = evaluate_rows([version_of(document)], rows.rows, relief=claims, opening=facts)
+    run.findings += [_remark(finding) for finding in refused]
+    scored = run.scored(
+        document,
+        from_on=from_on.date() if from_on else None,
+        until_on=until_on.date() if until_on else None,
+    )
+    if as_json:
+        click.echo(to_json(scored))
+    else:
+        _print(scored)
+    if refused:
+        if not as_json:
+            click.echo(render(refused), err=True)
+        sys.exit(1)
+
+
+def _contract(path: Path) -> Contract:
+    reading: Reading[Contract] = read(path.read_bytes(), Contract, name=path.name)
+    if reading.document is None or has_errors(reading.findings):
+        click.echo(render(reading.findings), err=True)
+        sys.exit(2)
+    return reading.document
+
+
+def _remark(finding: Finding) -> Remark:
+    return Remark(severity=finding.severity, where=str(finding.where), message=finding.message, repair=finding.repair)
+
+
+def _print(scored: Scored) -> None:
+    """The result for a person: a table of totals, then each figure with its derivation as a tree."""
+    from rich.console import Console  # noqa: PLC0415 - only the human form needs it
+    from rich.table import Table  # noqa: PLC0415
+    from rich.tree import Tree  # noqa: PLC0415
+
+    console = Console()
+    table = Table("period", "scope", "score", "standing", "points", "credit", "bonus", "net", title=scored.contract)
+    for total in scored.totals:
+        table.add_row(
+            str(total.from_),
+            _scope(total.scope) or "contract",
+            *(
+                _text(value)
+                for value in (total.score, total.standing, total.points, total.credit, total.bonus, total.net)
+            ),
+        )
+    console.print(table)
+    for result in scored.results:
+        where = _scope({"site": result.site or "", **result.dimensions})
+        verdict = {True: "met", False: "missed", None: "not judged"}[result.met]
+        tree = Tree(f"{result.from_} {where} {result.title}: {_text(result.value)} {result.unit}, {verdict}")
+        tree.add(f"status {result.status}" + (f": {result.note}" if result.note else ""))
+        if result.numerator is not None:
+            counts = f"{result.numerator} ÷ {result.denominator}" if result.denominator is not None else result.numerator
+            tree.add(f"counts {counts}; spans {result.spans_present} of {result.spans_expected}")
+        if result.target is not None:
+            tree.add(f"target {result.boundary.replace('_', ' ')} {result.target}; level {_text(result.level)}")
+        if result.score is not None:
+            tree.add(f"score {result.score}, weight {_text(result.weight_used)} of {_text(result.weight)}")
+        if result.points:
+            tree.add(f"points {result.points_base} × {result.multiplier} = {result.points}")
+        tree.add(f"streak {result.streak}")
+        console.print(tree)
+    for line in scored.lines:
+        tree = Tree(f"{line.from_} step {line.step} {line.kind} {_scope(line.scope)}: {line.rule} = {_text(line.amount)}")
+        if line.clause:
+            tree.add(f"clause {line.clause}")
+        for name, value in line.inputs.items():
+            tree.add(f"{name}: {_text(value)}")
+        if line.base:
+            tree.add(f"base {line.base}: {_text(line.base_amount)}")
+        console.print(tree)
+    for right in scored.rights:
+        console.print(f"{right.arises_on} right: {right.name} ({', '.join(right.evidence)})")
+    for proposal in scored.proposals:
+        console.print(f"{proposal.from_} {proposal.kind}: {proposal.kpi} {proposal.level} {proposal.old} → {proposal.new}")
+    for finding in scored.findings:
+        console.print(f"{finding.severity} {finding.where}: {finding.message}. {finding.repair}", markup=False)
+
+
+def _scope(scope: dict[str, str]) -> str:
+    return " ".join(value for value in scope.values() if value)
+
+
+def _text(value: object) -> str:
+    return "–" if value is None else str(value)
+
+
+__all__ = ["command"]
