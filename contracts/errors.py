@@ -17,6 +17,8 @@ Two forms, chosen by who has to act:
 `RefusedValue` stands beside the tree: a document type raises it from its `__post_init__`, and reading turns it into a finding.
 """
 
+# ruff: noqa: N818 - the names say what happened; the tree above says that they are errors
+
 from __future__ import annotations
 
 import json
@@ -96,7 +98,7 @@ class Finding(msgspec.Struct, frozen=True):
         return "" if isinstance(self.where, str) else self.where.value
 
     def __str__(self) -> str:
-        """`13:15 $.kpis.acc.levels[0].target: 'abc' is not a number. Write a number such as 95 or 95.5.`"""
+        """Place, fault and repair: `13:15 $.kpis.acc.levels[0].target: 'abc' is not a number. Write a number such as 95.`."""
         severity = "" if self.severity == "error" else f"{self.severity}: "
         repair = f" {self.repair}" if self.repair else ""
         return f"{self.where}: {severity}{self.message.rstrip('.')}.{repair}"

@@ -15,7 +15,7 @@ import re
 from bisect import bisect_right
 from collections.abc import Iterator
 from decimal import Decimal
-from typing import Literal
+from typing import Any, Literal, NoReturn
 
 import yaml
 
@@ -25,6 +25,8 @@ MAX_BYTES = 2_000_000
 MAX_DEPTH = 40
 MAX_VALUES = 300_000
 MAX_FINDINGS = 1_000
+MAX_SHOWN = 60
+MAX_LISTED = 8
 MAX_DIGITS = 40
 """Of a number, and of its exponent's size: 1e999999999 fits in eleven bytes and, as a whole number, in no memory."""
 
@@ -78,7 +80,7 @@ class Node:
         if self.kind == "list":
             return f"a list of {len(self.items)}"
         if self.kind == "mapping":
-            return "a mapping of " + (", ".join(list(self.entries)[:3]) or "nothing") + (", …" if len(self.entries) > 3 else "")
+            return f"a mapping of {listed(list(self.entries)) or 'nothing'}"
         return shown(self.text)
 
 
@@ -145,12 +147,13 @@ def number_of(text: str) -> int | Decimal | None:
     if not _NUMBER.fullmatch(text):
         return None
     mantissa, _, exponent = text.lower().partition("e")
-    if len(mantissa) > MAX_DIGITS or len(exponent) > 4 or abs(int(exponent or "0")) > MAX_DIGITS:
+    # The exponent's own digits first: turning thousands of them into an int is what is to be avoided.
+    if len(mantissa) > MAX_DIGITS or len(exponent) > MAX_DIGITS or abs(int(exponent or "0")) > MAX_DIGITS:
         raise OverflowError
     if _WHOLE.fullmatch(text):
         return int(text)
     number = Decimal(text)
-    return number if number else number.copy_abs()
+    return number or number.copy_abs()
 
 
 def means_more_than_text(text: str) -> bool:
@@ -174,11 +177,20 @@ def is_number_in_disguise(text: str) -> bool:
 
 def shown(text: str) -> str:
     """Text for a message: quoted, short, on one line, and without anything that a terminal would obey."""
-    short = text if len(text) <= 60 else text[:57] + "…"
-    return "'" + "".join(c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode("ascii") for c in short) + "'"
+    return "'" + "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in short(text)) + "'"
 
 
-class _EndOfReading(Exception):
+def short(text: str) -> str:
+    """At most `MAX_SHOWN` characters of a text."""
+    return text if len(text) <= MAX_SHOWN else text[: MAX_SHOWN - 1] + "…"
+
+
+def listed(names: list[str]) -> str:
+    """The first few of some names."""
+    return ", ".join(short(name) for name in names[:MAX_LISTED]) + (", …" if len(names) > MAX_LISTED else "")
+
+
+class _EndOfReading(Exception):  # noqa: N818 - not an error by itself
     """Nothing after this place can be understood; what is wrong has been reported."""
 
 
@@ -186,9 +198,8 @@ def _text_of(data: bytes | str, tree: Tree) -> str | None:
     """The document's characters; findings about bytes and characters that have no place in one."""
     raw = data.encode("utf-8", "surrogatepass") if isinstance(data, str) else data
     if len(raw) > MAX_BYTES:
-        tree.report(
-            0, 0, "$", f"The document has {len(raw):,} bytes, more than the {MAX_BYTES:,} that are read", "Split it, or move lists into files."
-        )
+        message = f"The document has {len(raw):,} bytes, more than the {MAX_BYTES:,} that are read"
+        tree.report(0, 0, "$", message, "Split it, or move lists into files.")
         return None
     if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
         tree.report(1, 1, "$", "The document is saved as UTF-16", "Save it as UTF-8.")
@@ -199,9 +210,8 @@ def _text_of(data: bytes | str, tree: Tree) -> str | None:
     except UnicodeDecodeError as error:
         before = raw[: error.start].decode("utf-8")
         line, column = _Lines(before + "?").at(len(before))
-        tree.report(
-            line, column, "$", f"The byte 0x{raw[error.start]:02X} is not UTF-8", "Save the document as UTF-8.", value=f"0x{raw[error.start]:02X}"
-        )
+        byte = f"0x{raw[error.start]:02X}"
+        tree.report(line, column, "$", f"The byte {byte} is not UTF-8", "Save the document as UTF-8.", value=byte)
         text = raw.decode("utf-8", "replace")
     if _CONTROL.search(text) or _REORDERING.search(text):
         lines = _Lines(text)
@@ -232,6 +242,11 @@ class _Lines:
         return line, index - self.starts[line - 1] + 1
 
 
+def _position(mark: Any) -> tuple[int, int]:
+    """What libyaml counts from 0, counted from 1."""
+    return (mark.line + 1, mark.column + 1) if mark is not None else (1, 1)
+
+
 class _Builder:
     """What both forms share: entries, limits, and the checks of a value that do not depend on its meaning."""
 
@@ -247,7 +262,7 @@ class _Builder:
         if self.values > MAX_VALUES:
             self.stop(line, column, f"The document has more than {MAX_VALUES:,} values", "Split it, or move lists into files.")
 
-    def stop(self, line: int, column: int, message: str, repair: str) -> None:
+    def stop(self, line: int, column: int, message: str, repair: str) -> NoReturn:
         self.tree.report(line, column, "$", message, repair)
         raise _EndOfReading
 
@@ -269,7 +284,7 @@ class _Builder:
         mapping.entries[key] = Entry(line, column, node)
 
     def scalar(self, text: str, line: int, column: int, path: str, *, plain: bool, escapes: bool) -> Node:
-        """A scalar by the rules of YAML 1.2; `plain` is one without quotes, `escapes` says that `\\u0000` could stand in it."""
+        """A scalar by the rules of YAML 1.2; `plain` is one without quotes, `escapes` says that it may hold escaped characters."""
         if plain:
             if text in _NULLS:
                 return Node("null", None, text, line, column)
@@ -284,7 +299,7 @@ class _Builder:
                     path,
                     f"The number {shown(text)} is too long",
                     f"Write it with at most {MAX_DIGITS} digits, or in quotes if it is not a number.",
-                    value=text[:60],
+                    value=short(text),
                 )
                 return Node("unusable", None, text, line, column)
             if number is not None:
@@ -328,9 +343,7 @@ class _Yaml(_Builder):
         documents = 0
         open_: list[_Open] = []
         for event in self.events():
-            mark = event.start_mark
-            assert mark is not None
-            line, column = mark.line + 1, mark.column + 1
+            line, column = _position(event.start_mark)
             if isinstance(event, yaml.DocumentStartEvent):
                 documents += 1
                 if event.version not in (None, (1, 2)) or event.tags:
@@ -359,7 +372,7 @@ class _Yaml(_Builder):
                     path,
                     f"The alias {shown(f'*{event.anchor}')} stands for text elsewhere",
                     "Write out what it stands for.",
-                    value=f"*{event.anchor}"[:60],
+                    value=short(f"*{event.anchor}"),
                 )
                 self.attach(open_, Node("unusable", None, "", line, column))
 
@@ -367,8 +380,7 @@ class _Yaml(_Builder):
         try:
             yield from yaml.parse(self.text, Loader=yaml.CSafeLoader)
         except yaml.MarkedYAMLError as error:
-            mark = error.problem_mark or error.context_mark
-            line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
+            line, column = _position(error.problem_mark or error.context_mark)
             message, repair = self.syntax(error, line)
             self.stop(line, column, message, repair)
         except yaml.YAMLError as error:
@@ -398,9 +410,9 @@ class _Yaml(_Builder):
                 line,
                 column,
                 path,
-                f"The anchor {shown('&' + event.anchor)} is meant for reuse elsewhere",
+                f"The anchor {shown(f'&{event.anchor}')} is meant for reuse elsewhere",
                 "Delete it, and write out each place that refers to it.",
-                value="&" + event.anchor[:60],
+                value=short(f"&{event.anchor}"),
             )
         tag = getattr(event, "tag", None)
         if tag is not None:
@@ -410,7 +422,7 @@ class _Yaml(_Builder):
                 path,
                 f"The tag {shown(tag)} would change what the value means",
                 "Delete it; put text in quotes instead.",
-                value=tag[:60],
+                value=short(tag),
             )
         return tag is None
 
@@ -490,10 +502,9 @@ class _Json(_Builder):
 
     def space(self, index: int) -> int:
         match = _JSON_SPACE.match(self.text, index)
-        assert match is not None
-        return match.end()
+        return match.end() if match else index
 
-    def syntax(self, index: int, message: str) -> None:
+    def syntax(self, index: int, message: str) -> NoReturn:
         self.is_syntax_fault = True
         line, column = self.lines.at(index)
         found = shown(self.text[index : index + 12].partition("\n")[0]) if index < len(self.text) else "the end of the document"
@@ -517,18 +528,15 @@ class _Json(_Builder):
         if word is not None and word[0] in ("true", "false", "null"):
             return self.scalar(word[0], line, column, path, plain=True, escapes=False), word.end()
         if word is not None and _NOT_FINITE.fullmatch(word[0]):
-            self.tree.report(
-                line, column, path, f"{shown(word[0])} is not a number", "Write a number such as 95 or 95.5, or leave the field out.", value=word[0]
-            )
+            repair = "Write a number such as 95 or 95.5, or leave the field out."
+            self.tree.report(line, column, path, f"{shown(word[0])} is not a number", repair, value=word[0])
             return Node("unusable", None, word[0], line, column), word.end()
-        self.syntax(index, "A value is expected here")
-        raise AssertionError
+        return self.syntax(index, "A value is expected here")
 
     def string(self, index: int) -> tuple[str, int]:
         match = _JSON_STRING.match(self.text, index)
         if match is None:
             self.syntax(index, "This text has no end, or a line break or an unknown escape in it")
-            raise AssertionError
         return json.loads(match[0]), match.end()
 
     def list(self, index: int, depth: int, path: str) -> tuple[Node, int]:

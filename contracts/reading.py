@@ -21,19 +21,32 @@ import json
 import operator
 import re
 import uuid
-from collections.abc import Callable, Iterable, Mapping as AbstractMapping, Set as AbstractSet
+from collections.abc import Iterable
+from collections.abc import Mapping as AbstractMapping
+from collections.abc import Set as AbstractSet
 from decimal import Decimal
 from typing import Any, Generic, TypeVar
 
 import msgspec
 
 from contracts.errors import DocumentRefused, Finding, RefusedValue, Where, below, has_errors, in_order
-from contracts.nodes import MAX_BYTES, Node, Tree, is_number_in_disguise, means_more_than_text, number_of, shown, tree_of
+from contracts.nodes import (
+    MAX_BYTES,
+    MAX_DIGITS,
+    Node,
+    Tree,
+    is_number_in_disguise,
+    listed,
+    means_more_than_text,
+    number_of,
+    short,
+    shown,
+    tree_of,
+)
 from contracts.shape import (
     Anything,
     Boolean,
     Choice,
-    Custom,
     Field,
     Mapping,
     Null,
@@ -45,18 +58,13 @@ from contracts.shape import (
     Sequence,
     Shape,
     Text,
+    record_of,
     shape_of,
 )
 
 __all__ = ["MAX_BYTES", "Reading", "read", "write"]
 
 T = TypeVar("T")
-
-Decode = Callable[[type, Any], Any]
-"""Makes a value of a type of one's own out of text, int, Decimal or bool; raises ValueError if it cannot be one."""
-
-Encode = Callable[[Any], Any]
-"""The reverse: a value of a type of one's own to text, int, Decimal or bool."""
 
 
 class Reading(msgspec.Struct, Generic[T], frozen=True):
@@ -80,7 +88,8 @@ class Reading(msgspec.Struct, Generic[T], frozen=True):
 
     def at(self, path: str) -> tuple[int, int]:
         """Line and column, from 1, of a place; of the nearest place around it if the document does not write it out. Without any
-        document to point into: (0, 0)."""
+        document to point into: (0, 0).
+        """
         where = self.where(path)
         return where.line, where.column
 
@@ -119,8 +128,8 @@ class Reading(msgspec.Struct, Generic[T], frozen=True):
 _STEP = re.compile(r"""\.([\w-]+)|\[(\d+)\]|\[("(?:[^"\\]|\\.)*")\]""")
 
 
-def read(data: bytes | str, type_: type[T], *, name: str = "", decode: Decode | None = None) -> Reading[T]:
-    """Reads YAML or JSON as a document of the type. Never raises, whatever the bytes; `decode` makes values of types of one's own.
+def read(data: bytes | str, type_: type[T], *, name: str = "") -> Reading[T]:
+    """Reads YAML or JSON as a document of the type. Never raises, whatever the bytes.
 
     `name` appears in findings; its ending, .json or .yaml, decides the form, and without one the content does.
     Raises TypeError only if the type itself is nothing a document can hold.
@@ -133,7 +142,7 @@ def read(data: bytes | str, type_: type[T], *, name: str = "", decode: Decode | 
         if tree.root.kind == "null":
             tree.report(1, 1, "$", "The document is empty", _repair(shape))
         else:
-            walk = _Walk(tree, decode)
+            walk = _Walk(tree)
             value = walk.take(tree.root, shape, "$")
             left_out = walk.left_out
     elif not tree.findings:
@@ -150,9 +159,8 @@ _FAULT: Any = object()
 class _Walk:
     """Holds a tree against a shape. Every `take_…` answers a value, or `_FAULT` after reporting why."""
 
-    def __init__(self, tree: Tree, decode: Decode | None) -> None:
+    def __init__(self, tree: Tree) -> None:
         self.tree = tree
-        self.decode = decode
         self.left_out: list[str] = []
 
     def take(self, node: Node, shape: Shape, path: str) -> Any:
@@ -257,7 +265,7 @@ class _Walk:
         except (ValueError, TypeError, ArithmeticError) as error:
             # With some of its fields left out a value may be refused for no other reason than that.
             if sound:
-                self.refuse(node, path, str(error), "")
+                self.refuse(node, path, *_sentences(error))
         return _FAULT
 
     def take_row_record(self, node: Node, shape: Record, path: str) -> Any:
@@ -282,7 +290,8 @@ class _Walk:
             key = self.take_key(written, entry.line, entry.column, shape.key, here)
             value = self.take(entry.node, shape.value, here)
             if key is not _FAULT and key in result:
-                self.tree.report(entry.line, entry.column, here, f"The key {shown(written)} stands twice", "Keep one of the two.", value=written)
+                message = f"The key {shown(written)} stands twice"
+                self.tree.report(entry.line, entry.column, here, message, "Keep one of the two.", value=written)
                 key = _FAULT
             if key is _FAULT or value is _FAULT:
                 self.left_out.append(here)
@@ -363,7 +372,7 @@ class _Walk:
         if len(fitting) == 1:
             return self.take(node, fitting[0], path)
         for member in fitting:
-            trial = _Walk(Tree(self.tree.name), self.decode)
+            trial = _Walk(Tree(self.tree.name))
             value = trial.take(node, member, path)
             if not trial.tree.findings:
                 return value
@@ -412,7 +421,7 @@ class _Walk:
         return False
 
     def take_scalar_of(self, node: Node, members: list[Shape], shape: OneOf, path: str) -> Any:
-        scalars = [m for m in members if isinstance(m, Text | Number | Boolean | Choice | Parsed | Custom | Anything)]
+        scalars = [m for m in members if isinstance(m, Text | Number | Boolean | Choice | Parsed | Anything)]
         has_text = any(isinstance(m, Text) for m in scalars)
         has_number = any(isinstance(m, Number) for m in scalars)
         if node.kind == "text" and has_text and has_number and is_number_in_disguise(node.text):
@@ -421,7 +430,7 @@ class _Walk:
         for member in sorted(scalars, key=_preference):
             if node.kind == "text" and has_text and isinstance(member, Number):
                 continue
-            trial = _Walk(Tree(self.tree.name), self.decode)
+            trial = _Walk(Tree(self.tree.name))
             value = trial.take(node, member, path)
             if value is not _FAULT:
                 return value
@@ -447,8 +456,7 @@ class _Walk:
             return self.mismatch(node, shape, path)
         if isinstance(shape, Parsed):
             return self.take_parsed(node, shape, path)
-        assert isinstance(shape, Custom)
-        return self.take_custom(node, shape, path)
+        raise TypeError(f"a document cannot hold {shape}")
 
     def take_text(self, node: Node, shape: Text, path: str) -> Any:
         if node.kind != "text":
@@ -492,28 +500,20 @@ class _Walk:
         except (msgspec.ValidationError, ValueError, OverflowError):
             return self.mismatch(node, shape, path)
 
-    def take_custom(self, node: Node, shape: Custom, path: str) -> Any:
-        if self.decode is None:
-            raise TypeError(f"reading {shape.type.__name__} takes a `decode` function")
-        if node.kind not in ("text", "number", "bool"):
-            return self.mismatch(node, shape, path)
-        if node.kind == "text" and is_number_in_disguise(node.text):
-            return self.refuse(node, path, f"{node.shown()} is not a number", _repair(Number(Decimal), node))
-        try:
-            return self.decode(shape.type, node.content)
-        except RefusedValue as error:
-            return self.refuse(node, path, error.message, error.repair)
-        except (ValueError, TypeError, ArithmeticError) as error:
-            return self.refuse(node, path, str(error), "")
+
+def _sentences(error: Exception) -> tuple[str, str]:
+    """What is wrong and what to do, from the words of an ordinary exception: by convention `what is wrong; what to do`."""
+    message, _, repair = str(error).partition("; ")
+    return message, f"{repair[:1].upper()}{repair[1:].rstrip('.')}." if repair else ""
 
 
 def _written(node: Node) -> str:
-    return "" if node.kind in ("list", "mapping", "null") else node.text if len(node.text) <= 60 else node.text[:57] + "…"
+    return "" if node.kind in ("list", "mapping", "null") else short(node.text)
 
 
 def _preference(shape: Shape) -> int:
     """Which member of a union is asked first: exact words before forms, forms before any text at all."""
-    order = (Choice, Boolean, Number, Parsed, Custom, Text, Anything)
+    order = (Choice, Boolean, Number, Parsed, Text, Anything)
     whole_numbers_first = 0 if isinstance(shape, Number) and shape.type is int else 1
     return order.index(type(shape)) * 2 + whole_numbers_first
 
@@ -558,8 +558,6 @@ def _expected(shape: Shape) -> str:
             dt.timedelta: "a duration",
             uuid.UUID: "a UUID",
         }[shape.type]
-    if isinstance(shape, Custom):
-        return shape.words
     if isinstance(shape, Sequence):
         return "a list"
     if isinstance(shape, Row):
@@ -567,7 +565,7 @@ def _expected(shape: Shape) -> str:
     if isinstance(shape, Record) and shape.array_like:
         return f"a list of {', '.join(field.key for field in shape.fields)}"
     if isinstance(shape, Record):
-        return "a mapping of " + _some([field.key for field in shape.fields])
+        return "a mapping of " + listed([field.key for field in shape.fields])
     if isinstance(shape, Mapping):
         return "a mapping of names to values"
     if isinstance(shape, OneOf):
@@ -583,7 +581,7 @@ def _repair(shape: Shape, node: Node | None = None) -> str:
         return _repair_number(shape, node)
     if isinstance(shape, Text):
         quoted = json.dumps(node.text, ensure_ascii=False) if node and node.kind in ("number", "bool", "null") else ""
-        return f"Put it in quotes: {quoted}." if quoted and len(quoted) < 60 else "Write text."
+        return f"Put it in quotes: {short(quoted)}." if quoted else "Write text."
     if isinstance(shape, Boolean):
         return "Write true or false."
     if isinstance(shape, Choice):
@@ -601,12 +599,12 @@ def _repair(shape: Shape, node: Node | None = None) -> str:
             uuid.UUID: "Write a UUID such as 0f8fad5b-d9cb-469f-a165-70867728950e.",
         }[shape.type]
     if isinstance(shape, Sequence):
-        if node is not None and node.kind in ("text", "number") and len(node.text) <= 40:
-            return f"Write a list: [{node.text}]."
+        if node is not None and node.kind in ("text", "number") and node.text.isprintable():
+            return f"Write a list: [{short(node.text)}]."
         return "Write a list, each entry on a line of its own after `- `."
     if isinstance(shape, Record) and not shape.array_like:
         required = [field.key for field in shape.fields if field.required]
-        return f"Write its fields: {_some(required or [field.key for field in shape.fields])}."
+        return f"Write its fields: {listed(required or [field.key for field in shape.fields])}."
     if isinstance(shape, Mapping):
         return "Write a name, a colon and a value for each entry."
     return f"Write {_expected(shape)}."
@@ -620,7 +618,7 @@ def _repair_number(shape: Number, node: Node | None) -> str:
         elif re.fullmatch(r"-?\d{1,3}(,\d{3})+(\.\d+)?", bare):
             bare = bare.replace(",", "")
         bare = re.sub(r"^(-?)0+(?=\d)", r"\1", bare)
-        if re.fullmatch(r"-?\d+(\.\d+)?", bare) and bare.isascii() and len(bare) <= 40:
+        if re.fullmatch(r"-?\d+(\.\d+)?", bare) and bare.isascii() and len(bare) <= MAX_DIGITS:
             if shape.type is not int:
                 return f"Write {bare}." if bare != node.text else "Write it with fewer digits."
             if "." not in bare:
@@ -633,20 +631,16 @@ def _add(field: Field) -> str:
     return f"Add `{field.key}:` with {examples.get(type(field.shape), _expected(field.shape))}."
 
 
-def _some(names: list[str]) -> str:
-    return ", ".join(names[:6]) + (", …" if len(names) > 6 else "")
-
-
 # Writing
 
 
-def write(document: Any, *, encode: Encode | None = None) -> bytes:
+def write(document: Any) -> bytes:
     """The document as YAML in UTF-8: fields in the order of their type, those with their default value left out, numbers and days
     plain, text quoted only where it would otherwise read as something else. `read` gives the same document back.
 
     Raises TypeError for a value that no document holds.
     """
-    writer = _Writer(encode)
+    writer = _Writer()
     value = writer.plain(document)
     lines = list(writer.block(value, 0)) if isinstance(value, dict | list) and value else [writer.flow(value)]
     return ("\n".join(lines) + "\n").encode()
@@ -654,9 +648,6 @@ def write(document: Any, *, encode: Encode | None = None) -> bytes:
 
 class _Writer:
     WIDTH = 110
-
-    def __init__(self, encode: Encode | None) -> None:
-        self.encode = encode
 
     def plain(self, value: Any) -> Any:
         """Structs and values of all kinds as dicts, lists, text and the plain tokens of numbers, days and so on."""
@@ -685,13 +676,10 @@ class _Writer:
             return value.isoformat("minutes") if not value.second and not value.microsecond else value.isoformat()
         if isinstance(value, dt.date | dt.timedelta | uuid.UUID):
             return msgspec.to_builtins(value)
-        if self.encode is not None:
-            return self.plain(self.encode(value))
         raise TypeError(f"no document holds a {type(value).__name__}")
 
     def record(self, value: msgspec.Struct) -> Any:
-        shape = shape_of(type(value))
-        assert isinstance(shape, Record)
+        shape = record_of(type(value))
         if shape.array_like:
             return [self.plain(getattr(value, field.name)) for field in shape.fields]
         written: dict[str, Any] = {} if shape.tag_field is None else {shape.tag_field: self.plain(shape.tag)}

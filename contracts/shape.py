@@ -5,7 +5,8 @@ reference share, so that they cannot disagree.
 
 Accepted annotations: `str`, `int`, `Decimal`, `float`, `bool`, `None`, dates and times, `UUID`, `Literal`, `Enum`, `list`, `tuple`,
 `set`, `frozenset`, `dict`, msgspec Structs (also tagged ones), unions of all these, and `Annotated[..., msgspec.Meta(...)]`. Unions
-may be wider than msgspec's own: `Decimal | str` (a figure or a level's name) is one, and so are Structs told apart by the fields they require.
+may be wider than msgspec's own: `Decimal | str` (a figure or a level's name) is one, and so are Structs that are told apart by the
+fields they require.
 """
 
 from __future__ import annotations
@@ -15,11 +16,14 @@ import datetime as dt
 import enum
 import functools
 import inspect
+import itertools
 import textwrap
 import types
 import typing
 import uuid
-from collections.abc import Callable, Mapping as AbstractMapping, Sequence as AbstractSequence
+from collections.abc import Callable
+from collections.abc import Mapping as AbstractMapping
+from collections.abc import Sequence as AbstractSequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Literal, Union, get_args, get_origin
@@ -58,7 +62,7 @@ class Text(Shape):
 
 @dataclass(frozen=True)
 class Number(Shape):
-    type: type[int] | type[float] | type[Decimal]
+    type: type[int | float | Decimal]
     ge: float | None = None
     gt: float | None = None
     le: float | None = None
@@ -70,18 +74,6 @@ class Parsed(Shape):
     """A value written as text in a form of its own: a date, a time of day, a moment, a duration, a UUID."""
 
     type: type
-
-
-@dataclass(frozen=True)
-class Custom(Shape):
-    """A type of our own, made out of a scalar by the function handed to `read`. Its attribute `written_as`, if it has one, says in
-    words what people write: "a number or the name of a level"."""
-
-    type: type
-
-    @property
-    def words(self) -> str:
-        return getattr(self.type, "written_as", "a single value")
 
 
 @dataclass(frozen=True)
@@ -215,7 +207,7 @@ def _attribute_docstrings_of(cls: type) -> dict[str, str]:
     body = typing.cast(ast.ClassDef, ast.parse(source).body[0]).body
     return {
         statement.target.id: inspect.cleandoc(following.value.value)
-        for statement, following in zip(body, body[1:], strict=False)
+        for statement, following in itertools.pairwise(body)
         if isinstance(statement, ast.AnnAssign)
         and isinstance(statement.target, ast.Name)
         and isinstance(following, ast.Expr)
@@ -225,8 +217,9 @@ def _attribute_docstrings_of(cls: type) -> dict[str, str]:
 
 
 @functools.cache
-def _record(type_: Any) -> Record:
-    return Record(type_)
+def record_of(struct: Any) -> Record:
+    """The shape of a Struct."""
+    return Record(struct)
 
 
 def _annotation(type_: Any) -> tuple[Shape, str, tuple[Any, ...]]:
@@ -267,7 +260,7 @@ def _plain(type_: Any, limits: dict[str, Any]) -> Shape:
         return Choice(tuple((value, value) for value in arguments if value is not None))
     if isinstance(origin, type):
         if issubclass(origin, msgspec.Struct):
-            return _record(type_)
+            return record_of(type_)
         if issubclass(origin, enum.Enum):
             return Choice(tuple((member.value, member) for member in origin), origin)
         if origin is bool:
@@ -288,8 +281,6 @@ def _plain(type_: Any, limits: dict[str, Any]) -> Shape:
         if origin in (dict, AbstractMapping):
             key, value = (shape_of(argument) for argument in arguments) if arguments else (Text(), Anything())
             return Mapping(key, value, **lengths)
-        if origin.__module__ not in ("builtins", "typing", "collections", "collections.abc"):
-            return Custom(origin)
     raise TypeError(f"a document cannot hold {type_!r}")
 
 
