@@ -20,6 +20,8 @@ from piccolo.columns import (
 from piccolo.constraints import Check, Unique
 from piccolo.table import Table
 
+from contracts.exclusion import Exclude
+
 
 class Vendor(Table):
     """Who delivers. An in-house team is a vendor too, so that it is measured in the same way."""
@@ -78,9 +80,9 @@ class ContractVersion(Table):
     agreed_by = BigInt(default=None, help_text="Actor number")
     reason = Text(null=True, default=None)
 
-    one_number = Unique([contract, number], name="contract_version_one_number")
-    sha256_is_hexadecimal = Check("sha256 ~ '^[0-9a-f]{64}$'", name="contract_version_sha256_is_hexadecimal")
-    in_force_is_a_span = Check("in_force_until is null or in_force_from < in_force_until", name="contract_version_in_force_is_a_span")
+    contract_version_one_number = Unique([contract, number])
+    contract_version_sha256_is_hexadecimal = Check("sha256 ~ '^[0-9a-f]{64}$'")
+    contract_version_in_force_is_a_span = Check("in_force_until is null or in_force_from < in_force_until")
 
 
 class VersionInForce(Table):
@@ -98,8 +100,11 @@ class VersionInForce(Table):
     known_at = Timestamptz(default=None)
     superseded_at = Timestamptz(null=True, default=None)
 
-    in_force_is_a_span = Check("in_force_until is null or in_force_from < in_force_until", name="version_in_force_is_a_span")
-    superseded_after_known = Check("superseded_at is null or superseded_at >= known_at", name="version_in_force_superseded_after_known")
+    version_in_force_is_a_span = Check("in_force_until is null or in_force_from < in_force_until")
+    version_in_force_one_at_a_time = Exclude(
+        "int4range(lineage, lineage, '[]') WITH &&, daterange(in_force_from, in_force_until, '[)') WITH &&", where="superseded_at IS NULL"
+    )
+    version_in_force_superseded_after_known = Check("superseded_at is null or superseded_at >= known_at")
 
 
 class CalendarVersion(Table):
@@ -114,5 +119,5 @@ class CalendarVersion(Table):
     known_at = Timestamptz(default=None)
     entered_by = BigInt(default=None, help_text="Actor number")
 
-    one_number = Unique([code, number], name="calendar_version_one_number")
-    sha256_is_hexadecimal = Check("sha256 ~ '^[0-9a-f]{64}$'", name="calendar_version_sha256_is_hexadecimal")
+    calendar_version_one_number = Unique([code, number])
+    calendar_version_sha256_is_hexadecimal = Check("sha256 ~ '^[0-9a-f]{64}$'")

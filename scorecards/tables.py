@@ -8,6 +8,8 @@ from piccolo.columns import (
     JSONB,
     BigInt,
     BigSerial,
+    Boolean,
+    Bytea,
     Date,
     ForeignKey,
     Integer,
@@ -22,7 +24,7 @@ from piccolo.columns import (
 from piccolo.constraints import Check, Unique
 from piccolo.table import Table
 
-from contracts.tables import Site
+from contracts.tables import Contract, Site, Vendor
 
 
 class Series(Table):
@@ -38,7 +40,7 @@ class Series(Table):
     dims_key = Text(default=None)
     dimensions = JSONB(default=None)
 
-    one_series = Unique([site, measure, dims_key], name="series_one_series")
+    series_one_series = Unique([site, measure, dims_key])
 
 
 class Measurement(Table):
@@ -66,12 +68,12 @@ class Measurement(Table):
     actor = BigInt(null=True, default=None, help_text="Actor number of who entered or corrected it by hand")
     reason = Text(null=True, default=None)
 
-    grain_is_known = Check("grain between 1 and 8", name="measurement_grain_is_known")
-    moment_for_short_spans = Check("(starts_at is not null) = (grain <= 3)", name="measurement_moment_for_short_spans")
-    value_is_a_number = Check("value <> 'NaN' and value not in ('Infinity', '-Infinity')", name="measurement_value_is_a_number")
-    superseded_after_known = Check("superseded_at is null or superseded_at > known_at", name="measurement_superseded_after_known")
-    has_an_origin = Check("(pull is null) <> (actor is null)", name="measurement_has_an_origin")
-    entry_has_a_reason = Check("actor is null or reason is not null", name="measurement_entry_has_a_reason")
+    measurement_grain_is_known = Check("grain between 1 and 8")
+    measurement_moment_for_short_spans = Check("(starts_at is not null) = (grain <= 3)")
+    measurement_value_is_a_number = Check("value <> 'NaN' and value not in ('Infinity', '-Infinity')")
+    measurement_superseded_after_known = Check("superseded_at is null or superseded_at > known_at")
+    measurement_has_an_origin = Check("(pull is null) <> (actor is null)")
+    measurement_entry_has_a_reason = Check("actor is null or reason is not null")
 
 
 class Knowledge(Table):
@@ -85,4 +87,107 @@ class Knowledge(Table):
     id = Integer(primary_key=True, default=None)
     moment = Timestamptz(default=None)
 
-    only_one = Check("id = 1", name="knowledge_only_one")
+    knowledge_only_one = Check("id = 1")
+
+
+class ScorecardNumber(Table):
+    """The last number given in a vendor's series of one year, so that a gap in one vendor's numbers says nothing about another's."""
+
+    id = Serial(primary_key=True)
+    vendor = ForeignKey(Vendor, null=False, default=None, on_delete=OnDelete.restrict)
+    year = Integer(default=None)
+    last = Integer(default=None)
+
+    scorecard_number_one_series = Unique([vendor, year])
+
+
+class Scorecard(Table):
+    """What one contract's period came to for one site; its content stands in its revisions. `site` null: the contract as a whole."""
+
+    id = BigSerial(primary_key=True)
+    contract = ForeignKey(Contract, null=False, default=None, on_delete=OnDelete.restrict)
+    site = ForeignKey(Site, null=True, default=None, on_delete=OnDelete.restrict)
+    period_from = Date(default=None)
+    period_until = Date(default=None)
+    number = Varchar(length=80, unique=True, default=None, help_text="In the vendor's own series")
+    created_at = Timestamptz(default=None)
+
+    scorecard_one_per_period = Unique([contract, site, period_from], nulls_distinct=False)
+    scorecard_period_is_a_span = Check("period_from < period_until")
+
+
+class Revision(Table):
+    """One state of a scorecard, entire. A draft is refreshed when its data change; what was issued is never changed again.
+
+    `content` is the document `scorecard/1` as JSON, compressed; `sha256` is of the JSON before compression and is printed on the page.
+    """
+
+    id = BigSerial(primary_key=True)
+    scorecard = ForeignKey(Scorecard, null=False, default=None, on_delete=OnDelete.restrict)
+    number = Integer(default=None, help_text="0 for the first")
+    state = Varchar(length=12, default=None)
+    score = Numeric(null=True, default=None)
+    standing = Text(null=True, default=None)
+    credit = Numeric(null=True, default=None)
+    bonus = Numeric(null=True, default=None)
+    currency = Varchar(length=3, default=None)
+    engine = Varchar(length=20, default=None)
+    data_as_of = Timestamptz(default=None, help_text="Nothing learned after this moment is in it")
+    prepared_at = Timestamptz(default=None)
+    issued_at = Timestamptz(null=True, default=None)
+    issued_by = BigInt(null=True, default=None, help_text="Actor number")
+    sha256 = Varchar(length=64, default=None)
+    content = Bytea(default=None, help_text="zlib")
+
+    revision_one_number = Unique([scorecard, number])
+    revision_state_is_known = Check("state in ('draft', 'issued', 'superseded')")
+    revision_issued_has_who_and_when = Check("(state = 'draft') = (issued_at is null) and (issued_at is null) = (issued_by is null)")
+    revision_sha256_is_hexadecimal = Check("sha256 ~ '^[0-9a-f]{64}$'")
+
+
+class Result(Table):
+    """One verdict of a revision, in columns, for heat maps, trends and the periods that look back at it.
+
+    Numbers that are judged are kept as the two counts, exactly; `value` is cut for showing.
+    """
+
+    id = BigSerial(primary_key=True)
+    revision = ForeignKey(Revision, null=False, default=None, on_delete=OnDelete.restrict, index=False)
+    kpi = Varchar(length=80, default=None)
+    dims_key = Text(default=None, help_text="Canonical JSON of the dimensions")
+    period_from = Date(default=None)
+    period_until = Date(default=None)
+    version = Varchar(length=40, default=None)
+    status = Varchar(length=14, default=None)
+    numerator = Numeric(null=True, default=None)
+    denominator = Numeric(null=True, default=None)
+    value = Numeric(null=True, default=None)
+    target = Numeric(null=True, default=None)
+    met = Boolean(null=True, default=None)
+    level = Text(null=True, default=None)
+    score = Numeric(null=True, default=None)
+    points = Numeric(null=True, default=None)
+    streak = Integer(default=None)
+    accumulated = Integer(default=None, help_text="Periods whose counts the value rests on")
+    is_relieved = Boolean(default=None, help_text="Relief took something out of it")
+
+    result_status_is_known = Check(
+        "status in ('measured', 'no_data', 'no_volume', 'not_measured', 'accumulating', 'relieved')"
+    )
+
+
+class Payable(Table):
+    """What one rule gave one scope in one period, after limits: the start of the credit ledger."""
+
+    id = BigSerial(primary_key=True)
+    revision = ForeignKey(Revision, null=False, default=None, on_delete=OnDelete.restrict)
+    rule = Text(default=None)
+    kind = Varchar(length=10, default=None)
+    kpi = Varchar(length=80, null=True, default=None)
+    dims_key = Text(default=None)
+    amount = Numeric(default=None, help_text="In the contract's currency, positive")
+    currency = Varchar(length=3, default=None)
+    payable_in = Date(null=True, default=None)
+
+    payable_kind_is_known = Check("kind in ('credit', 'bonus', 'earned_back', 'carried')")
+    payable_is_positive = Check("amount >= 0")

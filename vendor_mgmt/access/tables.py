@@ -19,5 +19,5 @@ class Actor(Table):
     created_at = Timestamptz(default=None)
     erased_at = Timestamptz(null=True, default=None)
 
-    kind_is_known = Check("kind in ('person', 'token', 'service')", name="actor_kind_is_known")
-    erased_has_no_name = Check("erased_at is null or (name is null and email is null)", name="actor_erased_has_no_name")
+    actor_kind_is_known = Check("kind in ('person', 'token', 'service')")
+    actor_erased_has_no_name = Check("erased_at is null or (name is null and email is null)")

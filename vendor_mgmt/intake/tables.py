@@ -52,7 +52,7 @@ class SourceVersion(Table):
     known_at = Timestamptz(default=None)
     entered_by = BigInt(null=True, default=None, help_text="Actor number")
 
-    one_number = Unique([source, number], name="source_version_one_number")
+    source_version_one_number = Unique([source, number])
 
 
 class Pull(Table):
@@ -81,12 +81,11 @@ class Pull(Table):
     started_at = Timestamptz(default=None)
     finished_at = Timestamptz(null=True, default=None)
 
-    one_attempt = Unique([run, attempt], name="pull_one_attempt")
-    state_is_known = Check("state in ('running', 'done', 'partial', 'failed')", name="pull_state_is_known")
-    finished_has_counts = Check(
+    pull_one_attempt = Unique([run, attempt])
+    pull_state_is_known = Check("state in ('running', 'done', 'partial', 'failed')")
+    pull_finished_has_counts = Check(
         "state not in ('done', 'partial') or (added is not null and changed is not null and unchanged is not null and refused is not null "
-        "and known_at is not null and is_complete is not null)",
-        name="pull_finished_has_counts",
+        "and known_at is not null and is_complete is not null)"
     )
 
 
@@ -113,7 +112,7 @@ class PullAnswer(Table):
     first_row = Integer(default=None)
     rows_read = Integer(default=None)
 
-    one_number = Unique([pull, number], name="pull_answer_one_number")
+    pull_answer_one_number = Unique([pull, number])
 
 
 class SourceFile(Table):
@@ -126,7 +125,7 @@ class SourceFile(Table):
     sha256 = Varchar(length=64, default=None)
     pull = ForeignKey(Pull, null=False, default=None, on_delete=OnDelete.restrict)
 
-    one_content = Unique([source, version, name, sha256], name="source_file_one_content")
+    source_file_one_content = Unique([source, version, name, sha256])
 
 
 class RefusedRow(Table):
@@ -140,7 +139,7 @@ class RefusedRow(Table):
     source = ForeignKey(Source, null=False, default=None, on_delete=OnDelete.restrict)
     row_number = Integer(null=True, default=None)
     starts_on = Date(null=True, default=None, help_text="Where the row could be read that far")
-    raw = JSONB(default=None)
+    raw_row = JSONB(default=None, help_text="Column names and what stood in them")
     check_name = Varchar(length=40, default=None)
     reason = Text(default=None)
     state = Varchar(length=10, default=None)
@@ -148,8 +147,8 @@ class RefusedRow(Table):
     settled_by_pull = ForeignKey(Pull, null=True, default=None, on_delete=OnDelete.restrict)
     settled_by = BigInt(null=True, default=None, help_text="Actor number")
 
-    state_is_known = Check("state in ('open', 'replaced', 'replayed', 'dismissed')", name="refused_row_state_is_known")
-    settled_has_a_moment = Check("(state = 'open') = (settled_at is null)", name="refused_row_settled_has_a_moment")
+    refused_row_state_is_known = Check("state in ('open', 'replaced', 'replayed', 'dismissed')")
+    refused_row_settled_has_a_moment = Check("(state = 'open') = (settled_at is null)")
 
 
 class PullFinding(Table):
@@ -162,7 +161,7 @@ class PullFinding(Table):
     message = Text(default=None)
     rows_concerned = BigInt(default=None)
 
-    then_is_known = Check("\"then\" in ('refuse', 'flag', 'stop')", name="pull_finding_then_is_known")
+    pull_finding_then_is_known = Check("\"then\" in ('refuse', 'flag', 'stop')")
 
 
 class SiteFreshness(Table):
@@ -174,7 +173,7 @@ class SiteFreshness(Table):
     newest_on = Date(default=None, help_text="Newest first day of a span that has a value")
     arrived_at = Timestamptz(default=None)
 
-    one_pair = Unique([source, site], name="site_freshness_one_pair")
+    site_freshness_one_pair = Unique([source, site])
 
 
 class ReliefClaim(Table):
@@ -202,11 +201,10 @@ class ReliefClaim(Table):
     decided_at = Timestamptz(null=True, default=None)
     decision = Text(null=True, default=None, help_text="The reasons, for both parties")
 
-    span_is_half_open = Check("relief_from < relief_until", name="relief_claim_span_is_half_open")
-    state_is_known = Check("state in ('claimed', 'approved', 'rejected', 'withdrawn')", name="relief_claim_state_is_known")
-    decided_with_state = Check(
-        "(state in ('approved', 'rejected')) = (decided_by is not null) and (decided_by is null) = (decided_at is null)",
-        name="relief_claim_decided_with_state",
+    relief_claim_span_is_half_open = Check("relief_from < relief_until")
+    relief_claim_state_is_known = Check("state in ('claimed', 'approved', 'rejected', 'withdrawn')")
+    relief_claim_decided_with_state = Check(
+        "(state in ('approved', 'rejected')) = (decided_by is not null) and (decided_by is null) = (decided_at is null)"
     )
-    approver_is_not_claimant = Check("decided_by is null or decided_by <> claimed_by", name="relief_claim_approver_is_not_claimant")
-    share_is_a_share = Check("share is null or (share > 0 and share <= 1)", name="relief_claim_share_is_a_share")
+    relief_claim_approver_is_not_claimant = Check("decided_by is null or decided_by <> claimed_by")
+    relief_claim_share_is_a_share = Check("share is null or (share > 0 and share <= 1)")

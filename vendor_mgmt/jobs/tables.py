@@ -28,9 +28,9 @@ class Schedule(Table):
     dispatched_until = Timestamptz(default=None, help_text="Everything due up to here has been decided")
     changed_at = Timestamptz(default=None)
 
-    catch_up_is_known = Check("catch_up in ('latest', 'all', 'none')", name="schedule_catch_up_is_known")
-    overlap_is_known = Check("overlap in ('skip', 'queue')", name="schedule_overlap_is_known")
-    attempts_are_capped = Check("attempts_max between 1 and 20", name="schedule_attempts_are_capped")
+    schedule_catch_up_is_known = Check("catch_up in ('latest', 'all', 'none')")
+    schedule_overlap_is_known = Check("overlap in ('skip', 'queue')")
+    schedule_attempts_are_capped = Check("attempts_max between 1 and 20")
 
 
 class Run(Table):
@@ -63,7 +63,7 @@ class Run(Table):
     started_at = Timestamptz(null=True, default=None)
     finished_at = Timestamptz(null=True, default=None)
 
-    one_firing = Unique([schedule, due_at], name="run_one_firing")
-    state_is_known = Check("state in ('queued', 'running', 'done', 'partial', 'failed', 'skipped', 'cancelled')", name="run_state_is_known")
-    running_has_a_lease = Check("state <> 'running' or (lease_until is not null and worker is not null)", name="run_running_has_a_lease")
-    due_with_schedule = Check("(schedule is null) = (due_at is null)", name="run_due_with_schedule")
+    run_one_firing = Unique([schedule, due_at])
+    run_state_is_known = Check("state in ('queued', 'running', 'done', 'partial', 'failed', 'skipped', 'cancelled')")
+    run_running_has_a_lease = Check("state <> 'running' or (lease_until is not null and worker is not null)")
+    run_due_with_schedule = Check("(schedule is null) = (due_at is null)")

@@ -1,0 +1,540 @@
+"""Rows of a source → measurements to stage, and the rows that cannot be believed, each with its reason.
+
+Pure: what is known (sites, measures, today) is handed in, and nothing is stored here. A mapper remembers what a combination of site,
+dimensions and measure means, because a source says the same few words a hundred thousand times; its memory is bounded.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Callable, Iterable, Sequence
+from datetime import date, datetime
+from decimal import Decimal, InvalidOperation
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from contracts.period import zone_named
+from scorecards.measurement_queries import GRAINS, SeriesKey, canonical
+from vendor_mgmt.intake.source import Cell, Check, Code, Day, Moment, Number, Source, Then
+
+
+class KnownSite(msgspec.Struct, frozen=True, kw_only=True):
+    """A site rows may speak of. `today` is the date on its clocks at the moment of the pull."""
+
+    id: int
+    today: date
+
+
+class KnownMeasure(msgspec.Struct, frozen=True, kw_only=True):
+    """A measure rows may speak of, as the contracts declare it."""
+
+    part_of: str | None = None
+    is_money: bool = False
+
+
+class Known(msgspec.Struct, frozen=True, kw_only=True):
+    """What rows are judged against."""
+
+    sites: dict[str, KnownSite]
+    measures: dict[str, KnownMeasure]
+
+
+class Refusal(msgspec.Struct, frozen=True, kw_only=True):
+    """A row, or one measurement of a row, that is not believed. `row_number` counts from 1 within the pull; `raw_row` holds kept columns only."""
+
+    row_number: int
+    check: str
+    reason: str
+    starts_on: date | None = None
+    raw_row: dict[str, Any] = {}
+
+
+class Flag(msgspec.Struct, frozen=True, kw_only=True):
+    """A row that goes in with a remark."""
+
+    row_number: int
+    check: str
+    reason: str
+
+
+class Mapped(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of a page. `staged` pairs a position in `Mapper.series` with the rest of the line that `COPY` reads."""
+
+    staged: list[tuple[int, str]]
+    refused: list[Refusal]
+    flagged: list[Flag]
+    skipped: int
+
+
+class Stopped(Exception):  # noqa: N818 - an outcome the source's document asked for, not an error
+    """A check that says `then: stop` has found something; nothing of the pull is stored."""
+
+    def __init__(self, check: str, reason: str) -> None:
+        super().__init__(reason)
+        self.check = check
+        self.reason = reason
+
+
+class _Absent:
+    """Stands in a row where the source sent no such column; not the same as an empty one."""
+
+    def __repr__(self) -> str:
+        return "(absent)"
+
+
+ABSENT: Final = _Absent()
+
+
+class BrokenRow(msgspec.Struct, frozen=True):
+    """Stands for a row that is no row at all. `reason` does not quote it: what cannot be split into columns may hold anything."""
+
+    reason: str
+
+
+class _RefusedCell(Exception):  # noqa: N818 - never leaves this module
+    def __init__(self, check: str, reason: str) -> None:
+        super().__init__(reason)
+        self.check = check
+        self.reason = reason
+
+
+class _Place(msgspec.Struct, frozen=True):
+    """What the words of a row mean: which series its values belong to, at which grain, and how they are checked."""
+
+    today: str
+    grain: int
+    targets: tuple[_Target, ...]
+
+
+class _Target(msgspec.Struct, frozen=True):
+    series: int
+    column: int
+    n_column: int | None
+    number: Number
+    checks: tuple[Check, ...]
+    is_plain: bool
+    """Nothing is to be done to a value but to keep it from being negative."""
+
+
+class _Span(msgspec.Struct, frozen=True):
+    text: str
+    """`starts_on` and `starts_at` as `COPY` reads them."""
+    starts_on: str
+
+
+_MEMORY = 50_000
+_INTEGER = re.compile(r"[+-]?[0-9]{1,30}")
+_NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?")
+_GROUPING = str.maketrans("", "", "\u00a0\u202f\u2009 '’")
+_LONGEST = 120
+
+
+class Mapper:
+    """Maps the rows of one pull. `series` grows with every series that is met for the first time."""
+
+    def __init__(self, source: Source, known: Known) -> None:
+        self.source = source
+        self.known = known
+        self.columns = source.kept_columns
+        self.series: list[SeriesKey] = []
+        self._positions: dict[SeriesKey, int] = {}
+        self._places: dict[Any, _Place | _RefusedCell] = {}
+        self._spans: dict[Any, _Span | _RefusedCell] = {}
+        self._moments: dict[Any, str | _RefusedCell] = {}
+        self._at = {name: position for position, name in enumerate(self.columns)}
+        mapping = source.mapping
+        self._codes = {name: _by_their_name(codes) for name, codes in source.codes.items()}
+        used = {cell.codes for cell in (mapping.site, *mapping.dimensions.values(), *filter(None, [mapping.measure])) if cell.codes}
+        dated = any(code.from_ or code.until for name in used for code in source.codes[name])
+        span_column = (mapping.span.starts_on or mapping.span.starts_at).column  # type: ignore[union-attr] # one of them is there
+        self._span_column = None if span_column is None else self._at[span_column]
+        grain = mapping.span.grain
+        words = [
+            mapping.site,
+            *mapping.dimensions.values(),
+            *filter(None, [mapping.measure]),
+            *([grain] if isinstance(grain, Cell) else []),
+        ]
+        key_columns = [self._at[cell.column] for cell in words if cell.column is not None]
+        if dated and self._span_column is not None:
+            key_columns.append(self._span_column)
+        self._key = _picker(key_columns)
+        self._known_at_column = None if mapping.known_at is None else self._at[mapping.known_at.column]
+        self._read_span: Callable[[Any], _Span] = (
+            _day_reader(mapping.span.starts_on) if mapping.span.starts_on is not None else _moment_span_reader(mapping.span.starts_at)
+        )
+        self._read_known_at = None if mapping.known_at is None else _moment_reader(mapping.known_at)
+        self._future = next((check.then for check in source.checks_in_force if check.check == "future"), None)
+        self._totals = {word.casefold() for word in source.rows.totals}
+
+    def map(self, rows: Sequence[tuple[Any, ...] | BrokenRow], first_row: int) -> Mapped:
+        """What the rows say. `first_row` is the number of the first of them. Raises `Stopped`."""
+        staged: list[tuple[int, str]] = []
+        refused: list[Refusal] = []
+        flagged: list[Flag] = []
+        places, spans = self._places, self._spans
+        pick, span_column, known_at_column = self._key, self._span_column, self._known_at_column
+        if len(places) > _MEMORY:
+            places.clear()
+        if len(spans) > _MEMORY:
+            spans.clear()
+        for row_number, row in enumerate(rows, first_row):
+            span: _Span | _RefusedCell | None = None
+            try:
+                if type(row) is BrokenRow:
+                    raise _RefusedCell("not_a_row", row.reason)
+                raw_span = None if span_column is None else row[span_column]
+                try:
+                    span = spans[raw_span]
+                except (KeyError, TypeError):
+                    span = self._span(raw_span)
+                key = pick(row)
+                try:
+                    place = places[key]
+                except (KeyError, TypeError):
+                    place = self._place(key, row, span)
+                if type(place) is _RefusedCell:
+                    raise place.with_traceback(None)  # One instance serves many rows and must not collect their tracebacks.
+                if type(span) is _RefusedCell:
+                    raise span.with_traceback(None)
+                if span.starts_on > place.today and self._future is not None:  # type: ignore[union-attr]
+                    self._act(self._future, "future", _future(span, place), row_number, flagged)  # type: ignore[arg-type]
+                reported_at = "\\N" if known_at_column is None else self._reported_at(row[known_at_column])
+            except _RefusedCell as cell:
+                refused.append(self._refusal(row_number, cell, row, span))
+                continue
+            for target in place.targets:  # type: ignore[union-attr]
+                value = row[target.column]
+                try:
+                    if type(value) is int and target.is_plain and value >= 0:
+                        text = str(value)
+                    else:
+                        text = self._value(value, target, row_number, flagged)
+                    n = "\\N" if target.n_column is None else _number(row[target.n_column], target.number, target.number.n or "") or "\\N"
+                except _RefusedCell as cell:
+                    refused.append(self._refusal(row_number, cell, row, span))
+                    continue
+                line = f"\t{place.grain}\t{span.text}\t{text}\t{n}\t{reported_at}\t{row_number}\n"  # type: ignore[union-attr]
+                staged.append((target.series, line))
+        return Mapped(staged=staged, refused=refused, flagged=flagged, skipped=0)
+
+    def is_no_data(self, row: Sequence[Any]) -> bool:
+        """Whether a row of a file is empty, a total of others, or a note: nothing, or nothing but one text, in the mapped columns."""
+        filled = [cell for cell in row[: len(self.source.mapped_columns)] if cell is not None and cell is not ABSENT and str(cell).strip()]
+        if len(filled) <= 1 and len(self.source.mapped_columns) > 2:
+            return True
+        first = next((str(cell).strip().casefold().rstrip(":") for cell in filled if isinstance(cell, str)), "")
+        return first in self._totals
+
+    def _place(self, key: Any, row: tuple[Any, ...], span: _Span | _RefusedCell) -> _Place | _RefusedCell:
+        try:
+            place: _Place | _RefusedCell = self._read_place(row, span)
+        except _RefusedCell as cell:
+            place = cell
+        try:
+            self._places[key] = place
+        except TypeError:
+            pass  # A list or an object stands where a word should; it is refused every time anew.
+        return place
+
+    def _read_place(self, row: tuple[Any, ...], span: _Span | _RefusedCell) -> _Place:
+        mapping = self.source.mapping
+        starts_on = None if isinstance(span, _RefusedCell) else span.starts_on
+        code = self._word(mapping.site, row, starts_on)
+        site = self.known.sites.get(code)
+        if site is None:
+            raise _RefusedCell(
+                "unknown_site", f"There is no site {_shown(code)} that this source may deliver for; add a code, or the site."
+            )
+        dimensions = {name: self._word(cell, row, starts_on) for name, cell in mapping.dimensions.items()}
+        # An empty dimension means that the row is not split by it.
+        dims_key = canonical({name: word for name, word in dimensions.items() if word})
+        grain = mapping.span.grain
+        if isinstance(grain, Cell):
+            word = self._word(grain, row, starts_on)
+            allowed = [name for name, number in GRAINS.items() if (number <= 3) == (mapping.span.starts_at is not None)]
+            if word not in allowed:
+                raise _RefusedCell("unknown_grain", f"{_shown(word)} is no grain of this source; it may be {', '.join(allowed)}.")
+            grain_number = GRAINS[word]
+        else:
+            grain_number = GRAINS[grain]
+        if mapping.measure is not None and mapping.value is not None:
+            wanted = [(self._word(mapping.measure, row, starts_on), mapping.value)]
+        else:
+            wanted = list(mapping.measures.items())
+        targets = tuple(self._target(site, measure, dims_key, number) for measure, number in wanted)
+        return _Place(site.today.isoformat(), grain_number, targets)
+
+    def _target(self, site: KnownSite, measure: str, dims_key: str, number: Number) -> _Target:
+        known = self.known.measures.get(measure)
+        if known is None:
+            raise _RefusedCell(
+                "unknown_measure", f"No contract of these sites declares a measure {_shown(measure)}; add a code, or declare it."
+            )
+        key = SeriesKey(site=site.id, measure=measure, dims_key=dims_key)
+        position = self._positions.setdefault(key, len(self.series))
+        if position == len(self.series):
+            self.series.append(key)
+        checks = tuple(
+            check
+            for check in self.source.checks_in_force
+            if check.check in ("negative", "range", "whole")
+            and (not check.measures or measure in check.measures)
+            # A charge may be a credit note.
+            and not (check.check == "negative" and known.is_money and not check.measures)
+        )
+        is_plain = number.scale == 1 and all(check.check in ("negative", "whole") for check in checks)
+        n_column = None if number.n is None else self._at[number.n]
+        return _Target(position, self._at[number.column], n_column, number, checks, is_plain)
+
+    def _word(self, cell: Cell, row: tuple[Any, ...], starts_on: str | None) -> str:
+        if cell.column is None:
+            word = cell.constant or ""
+        else:
+            value = row[self._at[cell.column]]
+            if value is ABSENT:
+                raise _RefusedCell("missing_column", f"The row has no column `{cell.column}`.")
+            if isinstance(value, bool | list | dict | tuple):
+                raise _RefusedCell("bad_word", f"{_shown(value)} in `{cell.column}` is no word.")
+            word = "" if value is None else str(value).strip()
+            if any(ord(character) < 32 for character in word):
+                raise _RefusedCell("bad_word", f"{_shown(word)} in `{cell.column}` has control characters.")
+        if cell.codes is None:
+            return word
+        for code in self._codes[cell.codes].get(word, ()):
+            if (code.from_ is None or (starts_on is not None and code.from_.isoformat() <= starts_on)) and (
+                code.until is None or (starts_on is not None and starts_on < code.until.isoformat())
+            ):
+                return code.ours
+        when = f" on {starts_on}" if word in self._codes[cell.codes] else ""
+        raise _RefusedCell("unknown_code", f"The code list `{cell.codes}` does not translate {_shown(word)}{when}; add it there.")
+
+    def _span(self, value: Any) -> _Span | _RefusedCell:
+        try:
+            span: _Span | _RefusedCell = self._read_span(value)
+        except _RefusedCell as cell:
+            span = cell
+        try:
+            self._spans[value] = span
+        except TypeError:
+            pass  # As in `_place`.
+        return span
+
+    def _reported_at(self, value: Any) -> str:
+        if self._read_known_at is None or value is None or value == "":
+            return "\\N"
+        try:
+            found = self._moments.get(value)
+        except TypeError:
+            raise _RefusedCell("bad_date", f"{_shown(value)} is no moment.") from None
+        if found is None:
+            if len(self._moments) > _MEMORY:
+                self._moments.clear()
+            found = self._moments[value] = self._read_known_at(value).isoformat()
+        if isinstance(found, _RefusedCell):
+            raise found
+        return found
+
+    def _value(self, value: Any, target: _Target, row_number: int, flagged: list[Flag]) -> str:
+        """The value as `COPY` reads it. Raises `_RefusedCell`, `Stopped`."""
+        text = _number(value, target.number, target.number.column)
+        if text is None:
+            return "\\N"
+        for check in target.checks:
+            reason = _breach(check, text, target.number.column)
+            if reason is not None:
+                self._act(check.then, check.check, reason, row_number, flagged)
+        return text
+
+    @staticmethod
+    def _act(then: Then, check: str, reason: str, row_number: int, flagged: list[Flag]) -> None:
+        if then == "refuse":
+            raise _RefusedCell(check, reason)
+        if then == "stop":
+            raise Stopped(check, f"Row {row_number}: {reason}")
+        flagged.append(Flag(row_number=row_number, check=check, reason=reason))
+
+    def _refusal(self, row_number: int, cell: _RefusedCell, row: tuple[Any, ...] | BrokenRow, span: _Span | _RefusedCell | None) -> Refusal:
+        return Refusal(
+            row_number=row_number,
+            check=cell.check,
+            reason=cell.reason,
+            starts_on=date.fromisoformat(span.starts_on) if isinstance(span, _Span) else None,
+            raw_row={} if isinstance(row, BrokenRow) else as_raw(self.columns, row),
+        )
+
+
+def as_raw(columns: Iterable[str], row: Sequence[Any]) -> dict[str, Any]:
+    """A row as it is kept: its columns by name, without those the source did not send."""
+    return {name: cell for name, cell in zip(columns, row, strict=True) if cell is not ABSENT}
+
+
+def _by_their_name(codes: Iterable[Code]) -> dict[str, list[Code]]:
+    in_order = sorted(codes, key=lambda code: code.theirs.strip())
+    return {theirs: list(group) for theirs, group in itertools.groupby(in_order, key=lambda code: code.theirs.strip())}
+
+
+def _picker(columns: Sequence[int]) -> Callable[[tuple[Any, ...]], Any]:
+    """Takes the cells out of a row that decide what its words mean."""
+    if not columns:
+        return lambda _row: ()
+    if len(columns) == 1:
+        (column,) = columns
+        return lambda row: (type(row[column]), row[column])
+    if len(columns) == 2:
+        first, second = columns
+        return lambda row: (row[first], row[second])
+    if len(columns) == 3:
+        first, second, third = columns
+        return lambda row: (row[first], row[second], row[third])
+    return lambda row: tuple(row[column] for column in columns)
+
+
+def _day_reader(day: Day) -> Callable[[Any], _Span]:
+    def read(value: Any) -> _Span:
+        if day.constant is not None:
+            found = day.constant
+        elif isinstance(value, datetime):
+            found = value.date()
+        elif isinstance(value, date):
+            found = value
+        elif value is ABSENT:
+            raise _RefusedCell("missing_column", f"The row has no column `{day.column}`.")
+        else:
+            found = _date_from_text(value, day)
+        return _Span(f"{found.isoformat()}\t\\N", found.isoformat())
+
+    return read
+
+
+def _date_from_text(value: Any, day: Day) -> date:
+    text = value.strip() if isinstance(value, str) else str(value) if type(value) is int and day.format else ""
+    try:
+        if day.format is not None:
+            return datetime.strptime(text, day.format).date()  # noqa: DTZ007 - a date has no zone
+        # Many systems send the midnight along with the date.
+        return date.fromisoformat(text[:10]) if re.fullmatch(r"\d{4}-\d\d-\d\d(?:[T ]00:00(?::00(?:\.0+)?)?)?", text) else _no_date(text)
+    except ValueError:
+        wanted = f"written as {day.format}" if day.format else "such as 2026-03-31"
+        raise _RefusedCell("bad_date", f"{_shown(value)} in `{day.column}` is no date {wanted}.") from None
+
+
+def _no_date(text: str) -> date:
+    raise ValueError(text)
+
+
+def _moment_reader(moment: Moment) -> Callable[[Any], datetime]:
+    zone: ZoneInfo | None = zone_named(moment.zone) if moment.zone else None
+
+    def read(value: Any) -> datetime:
+        try:
+            if isinstance(value, datetime):
+                found = value
+            elif isinstance(value, str):
+                text = value.strip()
+                found = datetime.strptime(text, moment.format) if moment.format else datetime.fromisoformat(text)  # noqa: DTZ007 - see below
+            else:
+                raise ValueError(value)
+        except ValueError:
+            wanted = f"written as {moment.format}" if moment.format else "such as 2026-03-31T15:45:00+02:00"
+            raise _RefusedCell("bad_date", f"{_shown(value)} in `{moment.column}` is no moment {wanted}.") from None
+        if found.tzinfo is None:
+            if zone is None:
+                raise _RefusedCell("bad_date", f"{_shown(value)} in `{moment.column}` has no offset, and the mapping names no zone.")
+            found = found.replace(tzinfo=zone)
+        return found
+
+    return read
+
+
+def _moment_span_reader(moment: Moment | None) -> Callable[[Any], _Span]:
+    if moment is None:
+        raise TypeError("a span begins on a day or at a moment")
+    read_moment = _moment_reader(moment)
+
+    def read(value: Any) -> _Span:
+        if value is ABSENT:
+            raise _RefusedCell("missing_column", f"The row has no column `{moment.column}`.")
+        found = read_moment(value)
+        return _Span(f"{found.date().isoformat()}\t{found.isoformat()}", found.date().isoformat())
+
+    return read
+
+
+def _number(value: Any, number: Number, column: str) -> str | None:
+    """The number as plain text, exact; null if it is missing. Raises `_RefusedCell`."""
+    if value is None:
+        return None
+    if type(value) is int:
+        text = str(value)
+    elif type(value) is Decimal:
+        text = str(value)
+    elif type(value) is str:
+        text = value.strip()
+        if not (text.isascii() and text.isdigit() and len(text) <= 30):
+            if text in number.missing:
+                return None
+            text = _number_from_text(text, number, column)
+    elif value is ABSENT:
+        raise _RefusedCell("missing_column", f"The row has no column `{column}`.")
+    else:
+        raise _RefusedCell("bad_value", f"{_shown(value)} in `{column}` is no number.")
+    if number.scale == 1 and type(value) is not Decimal:
+        return text
+    try:
+        exact = Decimal(text) * number.scale
+    except InvalidOperation:
+        raise _RefusedCell("bad_value", f"{_shown(value)} in `{column}` is no number.") from None
+    if not exact.is_finite() or exact.adjusted() > 30 or exact.adjusted() < -30:
+        raise _RefusedCell("bad_value", f"{_shown(value)} in `{column}` is no number that can be counted with.")
+    return format(exact, "f")
+
+
+def _number_from_text(text: str, number: Number, column: str) -> str:
+    plain = text.removesuffix("%").strip().translate(_GROUPING)
+    if number.decimal == ",":
+        plain = plain.replace(".", "").replace(",", ".") if _groups_right(plain, ".", ",") else plain.replace(",", ".", 1)
+    elif _groups_right(plain, ",", "."):
+        plain = plain.replace(",", "")
+    if _INTEGER.fullmatch(plain):
+        return str(int(plain))
+    if _NUMBER.fullmatch(plain) is None or len(plain) > 60:
+        missing = " Write it under `missing` if it means that there is no value." if text and not any(c.isdigit() for c in text) else ""
+        raise _RefusedCell("bad_value", f"{_shown(text)} in `{column}` is no number.{missing}")
+    exact = Decimal(plain)
+    if abs(exact.adjusted()) > 30:
+        raise _RefusedCell("bad_value", f"{_shown(text)} in `{column}` is no number that can be counted with.")
+    return format(exact, "f")
+
+
+def _groups_right(text: str, grouping: str, decimal: str) -> bool:
+    """Whether `grouping` groups digits by three in front of the decimal sign, as in 1,234,567.8; else it means something else."""
+    return re.fullmatch(rf"[+-]?\d{{1,3}}(?:{re.escape(grouping)}\d{{3}})+(?:{re.escape(decimal)}\d*)?", text) is not None
+
+
+def _breach(check: Check, text: str, column: str) -> str | None:
+    """What is wrong with a value, if this check finds anything."""
+    match check.check:
+        case "negative":
+            return f"{text} in `{column}` is negative." if text.startswith("-") and Decimal(text) < 0 else None
+        case "whole":
+            return f"{text} in `{column}` is not a whole number." if Decimal(text) % 1 else None
+        case "range":
+            value = Decimal(text)
+            if check.at_least is not None and value < check.at_least:
+                return f"{text} in `{column}` is below {check.at_least}."
+            if check.at_most is not None and value > check.at_most:
+                return f"{text} in `{column}` is above {check.at_most}."
+    return None
+
+
+def _future(span: _Span, place: _Place) -> str:
+    return f"The span begins on {span.starts_on}, and at the site it is {place.today}."
+
+
+def _shown(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"

@@ -1,0 +1,450 @@
+"""The source document: where figures come from, when, and how a row of theirs becomes measurements of ours.
+
+Read like a contract, with `contracts.reading.read(text, Source)`, so that all findings come at once with their lines. A first one is short:
+
+    source: harbour-daily
+    owner: client.data
+    reader:
+      type: http_json
+      url: https://reports.harbour.example/v1/daily
+      auth: {type: bearer, token: {env: HARBOUR_TOKEN}}
+      paging: {type: cursor, parameter: cursor, next: next}
+    schedule: {rule: "FREQ=DAILY;BYHOUR=6;BYMINUTE=30", zone: Europe/Lisbon}
+    mapping:
+      site: {column: site}
+      dimensions: {workstream: {column: queue}}
+      span: {starts_on: {column: day}}
+      measures: {decisions_audited: {column: audited}, decisions_correct: {column: correct}}
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import date
+from decimal import Decimal
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta, field
+
+from contracts.errors import RefusedValue
+from contracts.period import Grain, UnknownTimeZone, zone_named
+
+Name = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,79}$")]
+Text = Annotated[str, Meta(min_length=1)]
+Then = Literal["refuse", "flag", "stop"]
+"""What a check does: keep the rows out, let them in with a remark, or end the pull with nothing stored."""
+
+
+class Secret(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A credential by reference: the name of an environment variable, or of a file that holds nothing else."""
+
+    env: Annotated[str, Meta(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")] | None = None
+    file: Text | None = None
+
+    def __post_init__(self) -> None:
+        _exactly_one(self, ("env", "file"))
+
+
+class Bearer(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="type", tag="bearer"):
+    token: Secret
+
+
+class Basic(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="type", tag="basic"):
+    user: Text
+    password: Secret
+
+
+class ApiKey(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="type", tag="api_key"):
+    """A key sent in a header of its own. A key in the address would end up in other people's logs, so there is no way to say that."""
+
+    header: Text = "X-Api-Key"
+    key: Secret
+
+
+class OAuth2(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="type", tag="oauth2_client_credentials"):
+    """A token is asked for at `token_url` before each pull, and again when the source answers 401."""
+
+    token_url: Text
+    client_id: Text
+    client_secret: Secret
+    scope: Text | None = None
+
+
+Auth = Bearer | Basic | ApiKey | OAuth2
+
+
+class OnePage(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="type", tag="none"):
+    """One answer holds everything."""
+
+
+class PageNumber(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="type", tag="page_number"):
+    """Pages are counted; the first empty page is the end, or the number of pages stands at `pages`."""
+
+    parameter: Text = "page"
+    first: Annotated[int, Meta(ge=0)] = 1
+    size_parameter: Text | None = None
+    size: Annotated[int, Meta(ge=1)] = 1000
+    pages: Text | None = None
+
+
+class Offset(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="type", tag="offset"):
+    """Rows are counted; the first empty page is the end, or the number of rows stands at `total`."""
+
+    parameter: Text = "offset"
+    size_parameter: Text = "limit"
+    size: Annotated[int, Meta(ge=1)] = 1000
+    total: Text | None = None
+
+
+class Cursor(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="type", tag="cursor"):
+    """Each answer says at `next` what to send as `parameter` for the following page; nothing there is the end."""
+
+    parameter: Text = "cursor"
+    next: Text = "next"
+
+
+class Link(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="type", tag="link"):
+    """A `Link` header with `rel="next"` names the following page (RFC 8288). It may not lead to another host."""
+
+
+Paging = OnePage | PageNumber | Offset | Cursor | Link
+
+
+class Window(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How the source is told which days are wanted."""
+
+    since: Text | None = None
+    until: Text | None = None
+    format: Text = "%Y-%m-%d"
+    until_means: Literal["first_outside", "last_inside"] = "first_outside"
+
+
+class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a source may cost us. `answer_mb` counts after decompression, so that a small answer cannot grow without bound."""
+
+    timeout_s: Annotated[float, Meta(gt=0, le=600)] = 30
+    page_s: Annotated[float, Meta(gt=0, le=3600)] = 300
+    answer_mb: Annotated[int, Meta(ge=1, le=1024)] = 64
+    pages: Annotated[int, Meta(ge=1, le=1_000_000)] = 10_000
+    attempts: Annotated[int, Meta(ge=1, le=20)] = 6
+    patience_s: Annotated[float, Meta(gt=0, le=3600)] = 300
+
+
+class HttpJson(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="type", tag="http_json"):
+    """JSON over HTTP. `rows` is the path of the list of rows in an answer (`data.items`); left out, the answer is the list, or holds one
+    list of objects. Every word of `parameters` is sent along with every request.
+    """
+
+    url: Text
+    rows: Text | None = None
+    auth: Auth | None = None
+    paging: Paging = field(default_factory=OnePage)
+    window: Window = field(default_factory=Window)
+    parameters: dict[str, str] = {}
+    headers: dict[str, str] = {}
+    limits: Limits = field(default_factory=Limits)
+
+    def __post_init__(self) -> None:
+        if not re.match(r"https?://[^/\s@]+", self.url) or "@" in self.url.split("/")[2]:
+            raise RefusedValue(
+                f"{self.url!r} is not an http address without a user name",
+                "Write https://host/path; credentials go under `auth`.",
+                field="url",
+            )
+
+
+class Csv(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="type", tag="csv"):
+    """Text files of a folder, or one file at an address. Delimiter and encoding are found out unless given."""
+
+    folder: Text | None = None
+    url: Text | None = None
+    pattern: Text = "*.csv"
+    delimiter: Annotated[str, Meta(min_length=1, max_length=1)] | None = None
+    encoding: Text | None = None
+    settle_s: Annotated[float, Meta(ge=0)] = 10
+    auth: Auth | None = None
+    limits: Limits = field(default_factory=Limits)
+
+    def __post_init__(self) -> None:
+        _exactly_one(self, ("folder", "url"))
+
+
+class Xlsx(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="type", tag="xlsx"):
+    """Workbooks of a folder, or one at an address, as people send them: titles above the table, merged headings, totals below.
+
+    A column under a merged heading is called `heading / column`. Without `sheet`, every sheet that has the mapped columns is read.
+    """
+
+    folder: Text | None = None
+    url: Text | None = None
+    pattern: Text = "*.xlsx"
+    sheet: Text | None = None
+    settle_s: Annotated[float, Meta(ge=0)] = 10
+    auth: Auth | None = None
+    limits: Limits = field(default_factory=Limits)
+
+    def __post_init__(self) -> None:
+        _exactly_one(self, ("folder", "url"))
+
+
+Reader = HttpJson | Csv | Xlsx
+"""A further kind of reader is a further class here and a function in `intake.readers.READERS`."""
+
+
+class Schedule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """When the source is pulled: an RFC 5545 rule on the clock of `zone`.
+
+    `catch_up` says what becomes of firings during which nothing ran; every pull reads on from where the last complete one ended, so `latest`
+    loses nothing. `overlap` says what happens if the previous pull is still going.
+    """
+
+    rule: Text
+    zone: Text
+    starts_on: date | None = None
+    catch_up: Literal["latest", "all", "none"] = "latest"
+    overlap: Literal["skip", "queue"] = "skip"
+
+    def __post_init__(self) -> None:
+        try:
+            zone_named(self.zone)
+        except UnknownTimeZone as error:
+            raise RefusedValue(str(error), field="zone") from None
+
+
+class Cell(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A word of a row: what stands in `column` (in JSON also a path, `site.code`), translated by the code list `codes`; or a `constant`."""
+
+    column: Text | None = None
+    constant: Text | None = None
+    codes: Text | None = None
+
+    def __post_init__(self) -> None:
+        _exactly_one(self, ("column", "constant"))
+
+
+class Day(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A date in `column`; `format` in the words of `strptime`, left out for ISO dates and real dates of a workbook."""
+
+    column: Text | None = None
+    constant: date | None = None
+    format: Text | None = None
+
+    def __post_init__(self) -> None:
+        _exactly_one(self, ("column", "constant"))
+
+
+class Moment(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A moment in `column`, ISO 8601 unless `format` says otherwise; without an offset it is read on the clock of `zone`."""
+
+    column: Text
+    format: Text | None = None
+    zone: Text | None = None
+
+    def __post_init__(self) -> None:
+        if self.zone is not None:
+            try:
+                zone_named(self.zone)
+            except UnknownTimeZone as error:
+                raise RefusedValue(str(error), field="zone") from None
+
+
+class Span(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What span a value is for. `grain` is the same for all rows, or stands in a column (`grain: {column: grain}`)."""
+
+    starts_on: Day | None = None
+    starts_at: Moment | None = None
+    grain: Grain | Cell = "day"
+
+    def __post_init__(self) -> None:
+        _exactly_one(self, ("starts_on", "starts_at"))
+        if isinstance(self.grain, str) and (self.grain in ("15m", "30m", "hour")) != (self.starts_at is not None):
+            raise RefusedValue(
+                f"a grain of {self.grain} does not go with `{'starts_at' if self.starts_at else 'starts_on'}`",
+                "Spans shorter than a day begin at a moment (`starts_at`), the others on a day (`starts_on`).",
+                field="grain",
+            )
+
+
+class Number(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A number in `column`, multiplied by `scale`.
+
+    Text is read with `decimal` as its decimal sign; what groups digits and a percent sign are taken off (a percentage is 0 to 100). The words
+    of `missing` mean that there is no value, which is not zero.
+    """
+
+    column: Text
+    scale: Decimal = Decimal(1)
+    decimal: Literal[".", ","] = "."
+    missing: tuple[str, ...] = ("", "-", "–", "n/a", "N/A", "NULL", "null")
+    n: Text | None = None
+
+    def __post_init__(self) -> None:
+        if not self.scale.is_finite() or self.scale == 0:
+            raise RefusedValue(f"a scale of {self.scale} loses every value", "Write a number other than 0.", field="scale")
+
+
+class Code(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Their name for something of ours, on the days `from` to `until` (half-open; left out: always)."""
+
+    theirs: str
+    ours: Text
+    from_: date | None = field(default=None, name="from")
+    until: date | None = None
+
+    def __post_init__(self) -> None:
+        if self.from_ is not None and self.until is not None and self.from_ >= self.until:
+            raise RefusedValue(f"the code {self.theirs!r} is valid on no day", "`until` is the first day outside.", field="until")
+
+
+class Mapping(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How a row becomes measurements.
+
+    Long rows name their measure: `measure` and `value`. Wide rows have a column for each: `measures`, from our names to their columns.
+    `known_at` is when the source published the row; of two rows about one span the later counts.
+    """
+
+    site: Cell
+    span: Span
+    dimensions: dict[str, Cell] = {}
+    measure: Cell | None = None
+    value: Number | None = None
+    measures: dict[str, Number] = {}
+    known_at: Moment | None = None
+
+    def __post_init__(self) -> None:
+        if bool(self.measures) == (self.measure is not None):
+            raise RefusedValue(
+                "a mapping needs either `measure` and `value` (a measure named in each row) or `measures` (a column for each)",
+                "Write one of the two.",
+            )
+        if (self.measure is None) != (self.value is None):
+            raise RefusedValue("`measure` and `value` go together", "Say in which column the value stands, and what it measures.")
+
+
+class Check(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A check on what came, beyond those that always refuse (type, not a number, unknown site, unknown measure).
+
+    `part_of` is on by default: a part is not larger than what it is part of, as the contract's measures say. `future` is on by default.
+    `range` wants values between `at_least` and `at_most`; `whole` wants whole numbers; `negative` (on by default, flag-free for money)
+    refuses values below zero; `frozen` finds a series with the same value `times` in a row; `jump` a value more than `band` times its usual
+    one, or less than its `band`-th; `zero` a zero where the series' usual value is at least `usual`; `missing` days without any row of a site.
+    `measures` narrows a check to these measures.
+    """
+
+    check: Literal["part_of", "future", "negative", "range", "whole", "frozen", "jump", "zero", "missing"]
+    then: Then = "refuse"
+    measures: tuple[str, ...] = ()
+    at_least: Decimal | None = None
+    at_most: Decimal | None = None
+    times: Annotated[int, Meta(ge=3, le=366)] = 14
+    band: Annotated[int, Meta(ge=2, le=1000)] = 5
+    usual: Decimal = Decimal(20)
+
+    def __post_init__(self) -> None:
+        if self.check == "range" and self.at_least is None and self.at_most is None:
+            raise RefusedValue("a range needs `at_least`, `at_most` or both", "Write one of the bounds.")
+        if self.check == "missing" and self.then == "refuse":
+            raise RefusedValue("rows that are missing cannot be refused", "Write `then: flag` or `then: stop`.", field="then")
+
+
+DEFAULT_CHECKS = (Check(check="future"), Check(check="negative"), Check(check="part_of"))
+
+
+class Freshness(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How old the newest data may be, in hours after the end of their span, before somebody is told."""
+
+    late_after_h: Annotated[int, Meta(ge=1, le=24 * 366)] = 48
+
+
+class Rows(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Rows that are no data. In files, a row whose first mapped cell is one of `totals` adds others up, and one that is empty but for a
+    single cell is a note; both are skipped."""
+
+    totals: tuple[str, ...] = (
+        "total", "totals", "grand total", "sum", "subtotal", "overall", "all sites", "gesamt", "summe", "gesamtergebnis",
+        "total general", "totale", "total général", "ogólem", "razem", "итого",
+    )  # fmt: skip
+
+
+class Source(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A source as its document says it."""
+
+    source: Name
+    owner: Text
+    reader: Reader
+    mapping: Mapping
+    title: Text | None = None
+    vendor: Text | None = None
+    schedule: Schedule | None = None
+    columns: tuple[Text, ...] | None = None
+    """Columns that may be kept in raw answers and quarantine. Left out: those the mapping uses. All others are dropped on arrival."""
+    codes: dict[str, tuple[Code, ...]] = {}
+    checks: tuple[Check, ...] = ()
+    rows: Rows = field(default_factory=Rows)
+    first_day: date | None = None
+    """Where the first pull begins. Left out: wherever the source begins."""
+    restates_days: Annotated[int, Meta(ge=0, le=3660)] = 7
+    """How many days before the watermark are read again, because sources correct themselves."""
+    repairs_days: Annotated[int, Meta(ge=0, le=3660)] = 62
+    """How far back a pull reaches for rows that an earlier pull refused."""
+    freshness: Freshness = field(default_factory=Freshness)
+
+    def __post_init__(self) -> None:
+        used = set(self.mapped_columns)
+        if self.columns is not None and (left_out := sorted(used - set(self.columns))):
+            raise RefusedValue(
+                f"the mapping uses {_listed(left_out)}, which `columns` does not list",
+                "Add it to `columns`, or map another column.",
+                field="columns",
+            )
+        lists = {cell.codes for cell in self._cells() if cell.codes is not None}
+        if unknown := sorted(lists - set(self.codes)):
+            raise RefusedValue(f"there is no code list {_listed(unknown)}", "Write it under `codes`.", field="mapping")
+
+    @property
+    def mapped_columns(self) -> tuple[str, ...]:
+        """The columns the mapping uses, in order of use, without repetition."""
+        mapping = self.mapping
+        names: list[str | None] = [cell.column for cell in self._cells()]
+        if mapping.span.starts_on is not None:
+            names.append(mapping.span.starts_on.column)
+        if mapping.span.starts_at is not None:
+            names.append(mapping.span.starts_at.column)
+        for number in (mapping.value, *mapping.measures.values()):
+            if number is not None:
+                names += [number.column, number.n]
+        if mapping.known_at is not None:
+            names.append(mapping.known_at.column)
+        return tuple(dict.fromkeys(name for name in names if name is not None))
+
+    @property
+    def kept_columns(self) -> tuple[str, ...]:
+        """The columns that are kept, mapped ones first."""
+        return tuple(dict.fromkeys((*self.mapped_columns, *(self.columns or ()))))
+
+    @property
+    def checks_in_force(self) -> tuple[Check, ...]:
+        """The checks of the document, and those of `DEFAULT_CHECKS` about which it says nothing."""
+        said = {check.check for check in self.checks}
+        return (*(check for check in DEFAULT_CHECKS if check.check not in said), *self.checks)
+
+    def _cells(self) -> list[Cell]:
+        grain = self.mapping.span.grain
+        return [
+            self.mapping.site,
+            *self.mapping.dimensions.values(),
+            *([self.mapping.measure] if self.mapping.measure else []),
+            *([grain] if isinstance(grain, Cell) else []),
+        ]
+
+
+def _exactly_one(struct: Any, fields: tuple[str, str]) -> None:
+    given = [name for name in fields if getattr(struct, name) is not None]
+    if len(given) != 1:
+        found = "both are given" if given else "neither is given"
+        raise RefusedValue(f"either `{fields[0]}` or `{fields[1]}` is wanted, and {found}", "Write exactly one of the two.")
+
+
+def _listed(words: list[str]) -> str:
+    return ", ".join(f"`{word}`" for word in words)
