@@ -32,7 +32,10 @@ MAX_DIGITS = 40
 
 Kind = Literal["text", "number", "bool", "null", "list", "mapping", "unusable"]
 
-_NUMBER = re.compile(r"[-+]?(?:0|[1-9][0-9]*)(?:\.[0-9]*)?(?:[eE][-+]?[0-9]+)?|[-+]?\.[0-9]+(?:[eE][-+]?[0-9]+)?")
+NUMBER = r"[-+]?(?:(?:0|[1-9][0-9]*)(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]+)?"
+"""A number as YAML 1.2 writes it, except that a leading zero makes text: `007` is a name."""
+
+_NUMBER = re.compile(NUMBER)
 _WHOLE = re.compile(r"[-+]?(?:0|[1-9][0-9]*)")
 _JSON_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?")
 _JSON_SPACE = re.compile(r"[ \t\r\n]*")

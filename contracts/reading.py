@@ -189,7 +189,8 @@ class _Walk:
     def mismatch(self, node: Node, shape: Shape, path: str) -> Any:
         if node.kind == "null":
             return self.refuse(node, path, f"Nothing is written here; {_expected(shape)} is expected", _repair(shape))
-        return self.refuse(node, path, f"{node.shown()} is not {_expected(shape)}", _repair(shape, node))
+        shown_value = node.shown()
+        return self.refuse(node, path, f"{shown_value[0].upper()}{shown_value[1:]} is not {_expected(shape)}", _repair(shape, node))
 
     # Lists and mappings
 
@@ -244,14 +245,12 @@ class _Walk:
         absent = [field.key for field in shape.fields if field.key not in node.entries]
         meant = _nearest(key, absent)
         if meant is not None:
-            self.tree.report(
-                line, column, path, f"There is no field {shown(key)} here", f"Did you mean `{meant}`?", value=key
-            )
-            return shape.by_key[meant]
-        known = ", ".join(f"`{name}`" for name in absent) or "none"
-        self.tree.report(
-            line, column, path, f"There is no field {shown(key)} here", f"Delete it, or use one of these: {known}.", value=key
-        )
+            self.tree.report(line, column, path, f"There is no field {shown(key)} here", f"Did you mean `{meant}`?", value=key)
+            # Only a slip of the pen is certain enough to hold the value against the other field's shape as well.
+            return shape.by_key[meant] if _is_slip(key, meant) else None
+        known = ", ".join(f"`{name}`" for name in absent)
+        repair = f"Delete it, or use one of these: {known}." if known else "Delete it."
+        self.tree.report(line, column, path, f"There is no field {shown(key)} here", repair, value=key)
         return None
 
     def build(self, shape: Record, values: dict[str, Any], node: Node, path: str, *, sound: bool) -> Any:
@@ -518,6 +517,10 @@ def _preference(shape: Shape) -> int:
     return order.index(type(shape)) * 2 + whole_numbers_first
 
 
+_SLIP = 0.8
+"""How alike two names are, from 0 to 1, if one of them is the other with a slip of the pen."""
+
+
 def _nearest(key: str, candidates: Iterable[str]) -> str | None:
     """The name that was probably meant."""
     names = list(candidates)
@@ -527,6 +530,10 @@ def _nearest(key: str, candidates: Iterable[str]) -> str | None:
         return by_plain[plain]
     close = difflib.get_close_matches(plain, list(by_plain), n=1, cutoff=0.7)
     return by_plain[close[0]] if close else None
+
+
+def _is_slip(written: str, meant: str) -> bool:
+    return difflib.SequenceMatcher(None, written[:60].lower().replace("-", "_"), meant.lower()).ratio() >= _SLIP
 
 
 def _nearest_of(keys: Iterable[str], record: Record) -> bool:

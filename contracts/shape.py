@@ -250,7 +250,7 @@ def _plain(type_: Any, limits: dict[str, Any]) -> Shape:
     lengths = {limit: limits.get(limit) for limit in ("min_length", "max_length")}
     origin, arguments = get_origin(type_) or type_, get_args(type_)
 
-    if type_ is Any:
+    if type_ is Any or type_ is object:
         return Anything()
     if type_ is None or type_ is types.NoneType:
         return Null()
