@@ -37,7 +37,7 @@ Mode = Literal["half_even", "half_up", "half_down", "up", "down", "floor", "ceil
 Span = Literal["day", "week", "month", "quarter", "year"]
 
 
-class InForce(Part, kw_only=True):
+class InForce(Part, frozen=True, kw_only=True):
     """The half-open span in which the contract, or this version of it, holds."""
 
     from_: date = field(name="from")
@@ -51,7 +51,7 @@ class InForce(Part, kw_only=True):
             raise ValueError(msg)
 
 
-class Executed(Part, kw_only=True):
+class Executed(Part, frozen=True, kw_only=True):
     """The signed paper this document encodes."""
 
     document: str
@@ -64,7 +64,7 @@ class Executed(Part, kw_only=True):
     """Every point in which this document knowingly differs from the paper."""
 
 
-class Cadence(Part, kw_only=True):
+class Cadence(Part, frozen=True, kw_only=True):
     """How time is cut into measurement periods."""
 
     each: Span = "month"
@@ -82,7 +82,7 @@ class Cadence(Part, kw_only=True):
             raise ValueError(msg)
 
 
-class Instruction(Part, kw_only=True):
+class Instruction(Part, frozen=True, kw_only=True):
     """A work instruction or policy handbook that the vendor works by."""
 
     title: str
@@ -93,7 +93,7 @@ class Instruction(Part, kw_only=True):
     """Where it can be read."""
 
 
-class Headcount(Part, kw_only=True):
+class Headcount(Part, frozen=True, kw_only=True):
     """People of a role from a day on; a ramp is several of these."""
 
     from_: date = field(name="from")
@@ -104,7 +104,7 @@ class Headcount(Part, kw_only=True):
     """How many."""
 
 
-class Milestone(Part, kw_only=True):
+class Milestone(Part, frozen=True, kw_only=True):
     """Something due on a day."""
 
     name: str
@@ -113,7 +113,7 @@ class Milestone(Part, kw_only=True):
     """The day by which."""
 
 
-class Volume(Part, kw_only=True):
+class Volume(Part, frozen=True, kw_only=True):
     """Forecast volume and the band in which it binds."""
 
     forecast: str
@@ -124,7 +124,7 @@ class Volume(Part, kw_only=True):
     """Volume above this percentage of the forecast is excused."""
 
 
-class ScopeOfWork(Part, kw_only=True):
+class ScopeOfWork(Part, frozen=True, kw_only=True):
     """What is done where: one site and one workstream."""
 
     site: str
@@ -157,7 +157,7 @@ class ScopeOfWork(Part, kw_only=True):
     """First day after the scope; not given, the contract's."""
 
 
-class Measure(Part, kw_only=True):
+class Measure(Part, frozen=True, kw_only=True):
     """A named count or amount that a source delivers; never a percentage, unless it is declared as ``given``."""
 
     title: str | None = None
@@ -174,7 +174,7 @@ class Measure(Part, kw_only=True):
     """Who has to deliver it."""
 
 
-class Term(Part, kw_only=True):
+class Term(Part, frozen=True, kw_only=True):
     """A measure with a factor inside a sum, such as hours at 10 % reduced capacity."""
 
     measure: str
@@ -183,7 +183,7 @@ class Term(Part, kw_only=True):
     """The factor it enters with."""
 
 
-class Signed(Part, kw_only=True):
+class Signed(Part, frozen=True, kw_only=True):
     """A sum with deductions: ``{plus: [offered], minus: [short_abandons]}``."""
 
     plus: list[str | Term]
@@ -196,7 +196,7 @@ Counts = str | list[str | Term] | Signed
 """One measure, several added, or a sum with deductions."""
 
 
-class Ratio(Part, kw_only=True):
+class Ratio(Part, frozen=True, kw_only=True):
     """The part of a whole, in percent: ``100 × Σ of ÷ Σ to``."""
 
     of: Counts
@@ -205,7 +205,7 @@ class Ratio(Part, kw_only=True):
     """The denominator's counts."""
 
 
-class Mean(Part, kw_only=True):
+class Mean(Part, frozen=True, kw_only=True):
     """An amount per unit: ``Σ of ÷ Σ per``, for example seconds per answered call."""
 
     of: Counts
@@ -214,7 +214,7 @@ class Mean(Part, kw_only=True):
     """What it is divided by."""
 
 
-class Rate(Part, kw_only=True):
+class Rate(Part, frozen=True, kw_only=True):
     """Events per so many units: ``each × Σ of ÷ Σ to``."""
 
     of: Counts
@@ -225,7 +225,7 @@ class Rate(Part, kw_only=True):
     """Per how many."""
 
 
-class MovingMean(Part, kw_only=True):
+class MovingMean(Part, frozen=True, kw_only=True):
     """The mean of this and earlier periods' results, where the clause says so."""
 
     of: str
@@ -234,7 +234,7 @@ class MovingMean(Part, kw_only=True):
     """How many periods, this one included; fewer at the start."""
 
 
-class Operand(Part, kw_only=True):
+class Operand(Part, frozen=True, kw_only=True):
     """One input of a derived KPI: exactly one of these."""
 
     kpi: str | None = None
@@ -257,7 +257,7 @@ class Operand(Part, kw_only=True):
             raise ValueError(msg)
 
 
-class Derived(Part, kw_only=True):
+class Derived(Part, frozen=True, kw_only=True):
     """A KPI computed from other results: exactly one operation."""
 
     sum: list[Operand] | None = None
@@ -285,7 +285,7 @@ class Derived(Part, kw_only=True):
             raise ValueError(msg)
 
 
-class Value(Part, kw_only=True):
+class Value(Part, frozen=True, kw_only=True):
     """How counts become a KPI's value: exactly one of these."""
 
     ratio: Ratio | None = None
@@ -320,7 +320,7 @@ class Value(Part, kw_only=True):
         return next(name for name in self.__struct_fields__ if getattr(self, name) is not None)
 
 
-class LevelWhen(Part, kw_only=True):
+class LevelWhen(Part, frozen=True, kw_only=True):
     """A condition on another measure of the same scope and period, such as the site's size."""
 
     measure: str
@@ -331,7 +331,7 @@ class LevelWhen(Part, kw_only=True):
     """The first value for which they no longer hold."""
 
 
-class LevelShare(Part, kw_only=True):
+class LevelShare(Part, frozen=True, kw_only=True):
     """A level that is a percentage of a measure of the same scope and period, such as 85 % of forecast."""
 
     percent: Decimal
@@ -340,7 +340,7 @@ class LevelShare(Part, kw_only=True):
     """The measure."""
 
 
-class Levels(Part, kw_only=True):
+class Levels(Part, frozen=True, kw_only=True):
     """Named points of a KPI's axis: from a day, for some scopes, under a condition.  The later entry wins."""
 
     from_: date | None = field(name="from", default=None)
@@ -355,7 +355,7 @@ class Levels(Part, kw_only=True):
     """The levels by name: ``{floor: 90, target: 95}``."""
 
 
-class Sample(Part, kw_only=True):
+class Sample(Part, frozen=True, kw_only=True):
     """The smallest number of cases for which a value may be judged."""
 
     at_least: Decimal | None = None
@@ -373,7 +373,7 @@ class Sample(Part, kw_only=True):
             raise ValueError(msg)
 
 
-class Precision(Part, kw_only=True):
+class Precision(Part, frozen=True, kw_only=True):
     """Rounding of a value."""
 
     decimals: int = 2
@@ -384,7 +384,7 @@ class Precision(Part, kw_only=True):
     """Whether the rounded or the exact value meets the level."""
 
 
-class Repeat(Part, kw_only=True):
+class Repeat(Part, frozen=True, kw_only=True):
     """More for a failure that follows another."""
 
     last: int = 1
@@ -397,7 +397,7 @@ class Repeat(Part, kw_only=True):
     """The factor; as a curve, chosen by the number of earlier failures.  It never compounds."""
 
 
-class Gate(Part, kw_only=True):
+class Gate(Part, frozen=True, kw_only=True):
     """While the condition fails, others pay or score nothing, or the score is limited."""
 
     kpi: str
@@ -412,7 +412,7 @@ class Gate(Part, kw_only=True):
     """The clause."""
 
 
-class Kpi(Part, kw_only=True):
+class Kpi(Part, frozen=True, kw_only=True):
     """One measured indicator: how counts become a value, its levels, weight and consequence."""
 
     title: str
@@ -473,7 +473,7 @@ class Kpi(Part, kw_only=True):
     """A client duty is measured and shown in its own block, and never scored against the vendor."""
 
 
-class Base(Part, kw_only=True):
+class Base(Part, frozen=True, kw_only=True):
     """What a percentage is a percentage of: exactly one source, possibly a share of it."""
 
     measure: str | None = None
@@ -488,8 +488,11 @@ class Base(Part, kw_only=True):
     """A sum of bases or measures."""
     minus: list[str] = []
     """What that sum is reduced by."""
-    for_each: list[str] = field(default_factory=lambda: ["site"])
-    """The scope the amount exists for; ``[]`` when it exists contract-wide only."""
+    for_each: list[str] | None = None
+    """The scope the amount exists for; not given, what the measure is delivered by, and contract-wide for a fixed
+    amount."""
+    per: Literal["period", "year"] = "period"
+    """``fixed`` only: the amount is for one period (a part period has its share), or for a whole contract year."""
 
     def __post_init__(self) -> None:
         ways = [self.measure is not None, self.fixed is not None, self.percent is not None, bool(self.plus or self.minus)]
@@ -501,7 +504,7 @@ class Base(Part, kw_only=True):
             raise ValueError(msg)
 
 
-class Window(Part, kw_only=True):
+class Window(Part, frozen=True, kw_only=True):
     """So many of the last periods."""
 
     last: int = 1
@@ -516,7 +519,7 @@ class Window(Part, kw_only=True):
     """The mean of the values lies above this."""
 
 
-class When(Part, kw_only=True):
+class When(Part, frozen=True, kw_only=True):
     """A condition on results of the same scope: exactly one predicate, in this period or over a window."""
 
     kpi: str | None = None
@@ -550,7 +553,7 @@ class When(Part, kw_only=True):
             raise ValueError(msg)
 
 
-class Count(Part, kw_only=True):
+class Count(Part, frozen=True, kw_only=True):
     """A number counted over periods, for a curve: how many of the last so many periods (or failures in them)."""
 
     last: int
@@ -561,7 +564,7 @@ class Count(Part, kw_only=True):
     """Failures of every KPI are counted together."""
 
 
-class By(Part, kw_only=True):
+class By(Part, frozen=True, kw_only=True):
     """The number that a payment's curve is read at: exactly one."""
 
     measure: str | None = None
@@ -574,7 +577,7 @@ class By(Part, kw_only=True):
     """The amount of a base."""
 
 
-class Share(Part, kw_only=True):
+class Share(Part, frozen=True, kw_only=True):
     """A factor: the part of a whole that is affected, such as users or units."""
 
     of: str
@@ -583,7 +586,7 @@ class Share(Part, kw_only=True):
     """All of them."""
 
 
-class Pay(Part, kw_only=True):
+class Pay(Part, frozen=True, kw_only=True):
     """How much: a percentage of a base, or an amount of money; each a number or a curve."""
 
     percent: Decimal | Curve | None = None
@@ -608,7 +611,7 @@ class Pay(Part, kw_only=True):
             raise ValueError(msg)
 
 
-class Rung(Part, kw_only=True):
+class Rung(Part, frozen=True, kw_only=True):
     """One rung of a ladder that climbs with the number of failures."""
 
     pay: Pay
@@ -617,7 +620,7 @@ class Rung(Part, kw_only=True):
     """Its own maximum."""
 
 
-class Ladder(Part, kw_only=True):
+class Ladder(Part, frozen=True, kw_only=True):
     """The n-th failure inside a rolling span costs what the n-th rung says; the last rung goes on."""
 
     last: int
@@ -626,7 +629,7 @@ class Ladder(Part, kw_only=True):
     """First failure, second, and so on."""
 
 
-class Payment(Part, kw_only=True):
+class Payment(Part, frozen=True, kw_only=True):
     """A credit (or bonus) rule."""
 
     name: str | None = None
@@ -651,7 +654,7 @@ class Payment(Part, kw_only=True):
     """``accumulated_periods``: the amount falls due in as many following periods as were accumulated."""
 
 
-class Exclusive(Part, kw_only=True):
+class Exclusive(Part, frozen=True, kw_only=True):
     """One event, one consequence: of these KPIs' credits in one scope and period only one stands."""
 
     among: list[str]
@@ -662,7 +665,7 @@ class Exclusive(Part, kw_only=True):
     """The clause."""
 
 
-class Cap(Part, kw_only=True):
+class Cap(Part, frozen=True, kw_only=True):
     """A limit on credits over a span."""
 
     name: str | None = None
@@ -695,7 +698,7 @@ class Cap(Part, kw_only=True):
             raise ValueError(msg)
 
 
-class EarnBack(Part, kw_only=True):
+class EarnBack(Part, frozen=True, kw_only=True):
     """Credits returned when the vendor performs for a while after the failure."""
 
     percent: Decimal
@@ -712,7 +715,7 @@ class EarnBack(Part, kw_only=True):
     """The clause."""
 
 
-class Minimum(Part, kw_only=True):
+class Minimum(Part, frozen=True, kw_only=True):
     """What happens to a small total."""
 
     below: Decimal
@@ -721,7 +724,7 @@ class Minimum(Part, kw_only=True):
     """Dropped to nothing, or lifted to the amount."""
 
 
-class Rounding(Part, kw_only=True):
+class Rounding(Part, frozen=True, kw_only=True):
     """The one place where money is rounded."""
 
     to: Decimal = Decimal("0.01")
@@ -732,7 +735,7 @@ class Rounding(Part, kw_only=True):
     """Each payment by itself, or the scope's totals."""
 
 
-class Money(Part, kw_only=True):
+class Money(Part, frozen=True, kw_only=True):
     """What is at stake: bases, credits, bonuses, and what limits them."""
 
     bases: dict[str, Base] = {}
@@ -755,7 +758,7 @@ class Money(Part, kw_only=True):
     """Whose invoice carries the credit."""
 
 
-class Standing(Part, kw_only=True):
+class Standing(Part, frozen=True, kw_only=True):
     """A band of the score with a name and a consequence."""
 
     name: str
@@ -766,7 +769,7 @@ class Standing(Part, kw_only=True):
     """What it means, in words."""
 
 
-class Scoring(Part, kw_only=True):
+class Scoring(Part, frozen=True, kw_only=True):
     """How KPI scores become one score."""
 
     combine: Literal["weighted_mean", "weighted_sum", "sum"] = "weighted_mean"
@@ -779,7 +782,7 @@ class Scoring(Part, kw_only=True):
     """Bands of the score."""
 
 
-class Ratchet(Part, kw_only=True):
+class Ratchet(Part, frozen=True, kw_only=True):
     """A level that rises after sustained over-performance; proposed, and true once amended."""
 
     kpi: str
@@ -798,7 +801,7 @@ class Ratchet(Part, kw_only=True):
     """The clause."""
 
 
-class RightRule(Part, kw_only=True):
+class RightRule(Part, frozen=True, kw_only=True):
     """A right that arises from results: termination, step-in, an improvement plan."""
 
     name: str
@@ -817,7 +820,7 @@ class RightRule(Part, kw_only=True):
     """Days of notice."""
 
 
-class ReliefTerms(Part, kw_only=True):
+class ReliefTerms(Part, frozen=True, kw_only=True):
     """What may be excused, and with what effect."""
 
     cause: str
@@ -830,7 +833,7 @@ class ReliefTerms(Part, kw_only=True):
     """The clause."""
 
 
-class Clear(Part, kw_only=True):
+class Clear(Part, frozen=True, kw_only=True):
     """When a running problem counts as over."""
 
     good: int = 2
@@ -839,7 +842,7 @@ class Clear(Part, kw_only=True):
     """The level they must meet; a level above the target makes a band against flapping."""
 
 
-class Trigger(Part, kw_only=True):
+class Trigger(Part, frozen=True, kw_only=True):
     """When a rule opens a ticket."""
 
     kpi: str | None = None
@@ -854,7 +857,7 @@ class Trigger(Part, kw_only=True):
     """Instead: this many periods in a row for which nothing came."""
 
 
-class EscalationRule(Part, kw_only=True):
+class EscalationRule(Part, frozen=True, kw_only=True):
     """One reason to escalate."""
 
     name: str
@@ -869,7 +872,7 @@ class EscalationRule(Part, kw_only=True):
     """The clause."""
 
 
-class Within(Part, kw_only=True):
+class Within(Part, frozen=True, kw_only=True):
     """Business time in the escalation calendar."""
 
     days: int = 0
@@ -878,7 +881,7 @@ class Within(Part, kw_only=True):
     """Business hours on top."""
 
 
-class After(Part, kw_only=True):
+class After(Part, frozen=True, kw_only=True):
     """What makes a level due, besides time."""
 
     days: int = 0
@@ -889,7 +892,7 @@ class After(Part, kw_only=True):
     """What stops the level from being reached."""
 
 
-class EscalationLevel(Part, kw_only=True):
+class EscalationLevel(Part, frozen=True, kw_only=True):
     """Who is called, and what is expected of them.  Roles, not persons."""
 
     level: int
@@ -906,7 +909,7 @@ class EscalationLevel(Part, kw_only=True):
     """The forum on whose agenda it goes."""
 
 
-class Escalation(Part, kw_only=True):
+class Escalation(Part, frozen=True, kw_only=True):
     """The escalation matrix."""
 
     calendar: str | None = None
@@ -919,7 +922,7 @@ class Escalation(Part, kw_only=True):
     """A problem that returns within so many periods reopens its ticket a level higher."""
 
 
-class Forum(Part, kw_only=True):
+class Forum(Part, frozen=True, kw_only=True):
     """A recurring governance meeting."""
 
     name: str
@@ -934,7 +937,7 @@ class Forum(Part, kw_only=True):
     """The role that chairs."""
 
 
-class Report(Part, kw_only=True):
+class Report(Part, frozen=True, kw_only=True):
     """A report somebody owes."""
 
     name: str
@@ -945,7 +948,7 @@ class Report(Part, kw_only=True):
     """Business days the vendor has to check the draft."""
 
 
-class Obligation(Part, kw_only=True):
+class Obligation(Part, frozen=True, kw_only=True):
     """Something with a date: a certificate, an insurance, a continuity test."""
 
     name: str
@@ -956,7 +959,7 @@ class Obligation(Part, kw_only=True):
     """The role that owes it."""
 
 
-class Citation(Part, kw_only=True):
+class Citation(Part, frozen=True, kw_only=True):
     """Where in the executed document a number stands."""
 
     at: str
@@ -969,7 +972,7 @@ class Citation(Part, kw_only=True):
     """The words."""
 
 
-class ExampleRow(Part, kw_only=True):
+class ExampleRow(Part, frozen=True, kw_only=True):
     """One row of data of an example; the columns of the data file."""
 
     site: str = "site"
@@ -988,7 +991,7 @@ class ExampleRow(Part, kw_only=True):
     """The other columns."""
 
 
-class ExampleRelief(Part, kw_only=True):
+class ExampleRelief(Part, frozen=True, kw_only=True):
     """One relief decision of an example."""
 
     from_: date = field(name="from")
@@ -1005,7 +1008,7 @@ class ExampleRelief(Part, kw_only=True):
     """Only these."""
 
 
-class ExampleOpening(Part, kw_only=True):
+class ExampleOpening(Part, frozen=True, kw_only=True):
     """An earlier result known only as a result."""
 
     starts_on: date
@@ -1022,7 +1025,7 @@ class ExampleOpening(Part, kw_only=True):
     """Only these."""
 
 
-class Given(Part, kw_only=True):
+class Given(Part, frozen=True, kw_only=True):
     """What an example starts from."""
 
     data: list[ExampleRow] = []
@@ -1033,7 +1036,7 @@ class Given(Part, kw_only=True):
     """Earlier results."""
 
 
-class Example(Part, kw_only=True):
+class Example(Part, frozen=True, kw_only=True):
     """A worked example; ``contract check`` runs it.  What ``expect`` does not name is not checked."""
 
     name: str
@@ -1044,7 +1047,7 @@ class Example(Part, kw_only=True):
     """Any subset of a result: ``{totals: [{credit: "2000.00"}]}``."""
 
 
-class Contract(Part, kw_only=True):
+class Contract(Part, frozen=True, kw_only=True):
     """One contract, or one version of it."""
 
     contract: str
