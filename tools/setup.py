@@ -287,10 +287,13 @@ def major_version(command: list[str]) -> int:
 
 
 def npm_environment() -> Mapping[str, str]:
-    """npm keeps its cache below the home folder; service accounts often have none they may write to."""
+    """What npm needs beyond the machine's own settings: the machine's certificates, and a cache it may write to."""
+    # Node brings its own list of authorities and would not know the one a company added to its machines, as apt and pip do.
+    environment = {"NODE_USE_SYSTEM_CA": os.environ.get("NODE_USE_SYSTEM_CA", "1")}
     home = Path(os.path.expanduser("~"))  # noqa: PTH111 - Path.home() raises where the account has no home at all
-    return {} if os.access(home, os.W_OK) else {"npm_config_cache": str(VENV / "npm-cache")}
-
+    if not os.access(home, os.W_OK):
+        environment["npm_config_cache"] = str(VENV / "npm-cache")
+    return environment
 
 
 class Stamps:
