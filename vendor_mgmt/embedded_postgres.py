@@ -80,9 +80,8 @@ import ctypes, os, sys
 uid, gid, parent, signal = map(int, sys.argv[1:5])
 if uid >= 0:
     os.setgroups([]); os.setgid(gid); os.setuid(uid)
-if parent:
-    ctypes.CDLL(None, use_errno=True).prctl(1, signal, 0, 0, 0)
-    if os.getppid() != parent: sys.exit(1)
+ctypes.CDLL(None).prctl(1, signal, 0, 0, 0)
+if os.getppid() != parent: sys.exit(1)
 os.umask(0o077)
 try:
     os.execv(sys.argv[5], sys.argv[5:])
@@ -246,6 +245,9 @@ class EmbeddedPostgres:
 
     def _start_as_owner(self, deadline: float) -> Endpoint:
         self.endpoint_file.unlink(missing_ok=True)
+        for leftover in self.home.glob("*.new-*"):
+            # What an interrupted start was making. Its programs may be ending only now; whatever they still write goes next time.
+            shutil.rmtree(leftover, ignore_errors=True)
         account = _server_account(self.cluster)
         _stop_orphans(self.cluster)
         binaries = self._choose_binaries()
@@ -294,7 +296,7 @@ class EmbeddedPostgres:
         try:
             began = os.lseek(log, 0, os.SEEK_END)
             self._process = subprocess.Popen(
-                _as_account(arguments, account, dies_with_parent=True),
+                _as_account(arguments, account, ends_by=signal.SIGINT),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -317,8 +319,6 @@ class EmbeddedPostgres:
 
     def _make_cluster(self, binaries: Binaries, account: pwd.struct_passwd | None) -> None:
         """A new cluster with our database in it. It gets its name only when it is complete, so that half a cluster is never started."""
-        for leftover in self.home.glob("data.new-*"):
-            shutil.rmtree(leftover)
         draft = Path(tempfile.mkdtemp(prefix="data.new-", dir=self.home))
         password = secrets.token_urlsafe(32)
         password_file = Path(tempfile.mkdtemp(prefix="data.new-", dir=self.home)) / "password"
@@ -328,6 +328,8 @@ class EmbeddedPostgres:
                 os.chown(path, account.pw_uid, account.pw_gid)
         initdb = [str(binaries.initdb), "-D", str(draft), f"--pwfile={password_file}", f"--username={SUPERUSER}"]
         initdb += ["--auth=scram-sha-256", "--encoding=UTF8", "--no-locale", "--data-checksums"]
+        if self._options.get("fsync") == "off":
+            initdb += ["--no-sync"]
         _run(initdb, account)
         # Single-user mode needs no connection, hence neither a driver nor a port.
         single = [str(binaries.postgres), "--single", "-D", str(draft), "-c", "exit_on_error=on", "postgres"]
@@ -505,11 +507,10 @@ def _server_account(cluster: Path) -> pwd.struct_passwd | None:
     )
 
 
-def _as_account(command: Sequence[str], account: pwd.struct_passwd | None, *, dies_with_parent: bool = False) -> list[str]:
-    """The command line that runs `command` as `account`, and ends it cleanly (SIGINT) when this process is no more."""
+def _as_account(command: Sequence[str], account: pwd.struct_passwd | None, ends_by: signal.Signals = signal.SIGKILL) -> list[str]:
+    """The command line that runs `command` as `account`, and sends it the signal `ends_by` when this process is no more."""
     uid, gid = (-1, -1) if account is None else (account.pw_uid, account.pw_gid)
-    parent = os.getpid() if dies_with_parent else 0
-    return [sys.executable, "-I", "-S", "-c", _LAUNCHER, str(uid), str(gid), str(parent), str(int(signal.SIGINT)), *command]
+    return [sys.executable, "-I", "-S", "-c", _LAUNCHER, str(uid), str(gid), str(os.getpid()), str(int(ends_by)), *command]
 
 
 def _environment() -> dict[str, str]:
