@@ -26,6 +26,7 @@ import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, date, datetime, time, timedelta
+from fractions import Fraction
 from typing import Final, Literal
 from zoneinfo import ZoneInfo
 
@@ -827,8 +828,7 @@ class Clock:
         paused = self.elapsed(start_at, due_at) - self.elapsed(start_at, due_at, pauses) if pauses and start_at < due_at else NO_TIME
         if not paused:
             return due_at
-        later = [Pause(max(pause.from_at, due_at), pause.until_at) for pause in pauses if pause.until_at is None or pause.until_at > due_at]
-        moved_at = self.add(due_at, paused, later)
+        moved_at = self.add(due_at, paused, _later(pauses, due_at))
         if not end_of_business:
             return moved_at
         # The moment just before belongs to the day whose business ends there.
@@ -844,12 +844,23 @@ class Clock:
     def deadline(
         self, start_at: datetime, *, days: int | None = None, duration: timedelta | None = None, pauses: Iterable[Pause] = ()
     ) -> Deadline:
-        """When a goal of so many working days, or of so much open time, that starts at `start_at` is due. Give one of the two."""
-        if (days is None) == (duration is None):
-            message = "a goal is counted in working days or in open time, in one of the two"
-            raise CannotCompute(message, "Give either days or a duration.")
-        due_at = self.add(start_at, duration, pauses) if duration is not None else self.add_days(start_at, days or 0, pauses)
+        """When a goal that starts at `start_at` is due: so many working days, so much open time, or days with open time on top."""
+        if days is None and duration is None:
+            raise CannotCompute("a goal is counted in working days, in open time, or in both", "Give days or a duration.")
+        pauses = list(pauses)
+        due_at = start_at if days is None else self.add_days(start_at, days, pauses)
+        if duration is not None:
+            due_at = self.add(due_at, duration, pauses if days is None else _later(pauses, due_at))
         return self.as_deadline(start_at, due_at)
+
+    def share_at(self, start_at: datetime, due_at: datetime, share: Fraction, pauses: Iterable[Pause] = ()) -> datetime:
+        """The moment by which a share of the open time between start and deadline has passed: 3/4 for a warning at 75 %.
+
+        Of a share that is no whole number of microseconds the rest is dropped.
+        """
+        pauses = list(pauses)
+        whole = self.elapsed(start_at, due_at, pauses) // timedelta(microseconds=1)
+        return self.add(start_at, timedelta(microseconds=whole * share.numerator // share.denominator), pauses)
 
     def as_deadline(self, start_at: datetime, due_at: datetime) -> Deadline:
         """A due moment with what must be kept beside it: calendar, version, local time, and how sure its holidays are."""
@@ -864,6 +875,11 @@ class Clock:
             provisional=tuple(on for on in self._provisional if first_on <= on <= last_on),
             beyond_known_holidays=source is not None and not source.from_on <= first_on <= last_on < source.until_on,
         )
+
+
+def _later(pauses: Iterable[Pause], at: datetime) -> list[Pause]:
+    """What of the pauses lies after a moment."""
+    return [Pause(max(pause.from_at, at), pause.until_at) for pause in pauses if pause.until_at is None or pause.until_at > at]
 
 
 def _local(on: date, span: Span) -> _Stretch:

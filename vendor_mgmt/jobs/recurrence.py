@@ -209,14 +209,18 @@ def _findings_of(parts: dict[str, str]) -> Iterator[Finding]:
 def _is_dead(recurrence: Recurrence, parts: dict[str, str]) -> bool:
     # Most rules that are never due name a day that no year has. Asked by the year that is found at once; by the day, the hour or the
     # minute the same search takes seconds, so it comes second, for intervals that step over every day they want.
-    dated = {name: parts[name] for name in ("BYMONTH", "BYMONTHDAY", "BYYEARDAY", "BYDAY") if name in parts}
+    dated: dict[str, str] = {name: parts[name] for name in ("BYMONTH", "BYMONTHDAY", "BYYEARDAY", "BYDAY") if name in parts}
     if parts["FREQ"] in _BELOW_A_WEEK and dated:
         if dated.keys() == {"BYMONTH"}:
             dated["BYDAY"] = "MO,TU,WE,TH,FR,SA,SU"
-        if not any(_bounded({"FREQ": "YEARLY", **dated}, recurrence.starts, EIGHT_YEARS)):
+        if not any(_bounded(dict(FREQ="YEARLY", **dated), recurrence.starts, EIGHT_YEARS)):
             return True
     endless = {name: value for name, value in parts.items() if name not in ("COUNT", "UNTIL")}
-    return not any(_bounded(endless, recurrence.starts, EIGHT_YEARS))
+    try:
+        return not any(_bounded(endless, recurrence.starts, EIGHT_YEARS))
+    except ValueError:
+        # dateutil sees by itself that an interval steps over every hour or minute that is wanted.
+        return True
 
 
 def _sound(recurrence: Recurrence) -> dict[str, str]:
