@@ -150,9 +150,11 @@ RULES = st.fixed_dictionaries(
 ).map(lambda parts: ";".join(f"{name}={value}" for name, value in parts.items()))
 
 
-@given(rule=RULES, starts=st.datetimes(datetime.fromisoformat("2020-01-01"), datetime.fromisoformat("2021-12-31")), days=st.integers(0, 700))
+@given(
+    rule=RULES, starts=st.datetimes(datetime.fromisoformat("2020-01-01"), datetime.fromisoformat("2021-12-31")), days=st.integers(0, 900)
+)
 @settings(max_examples=150, deadline=None)
-def test_a_schedule_that_has_run_for_long_is_due_when_it_would_be_if_counted_from_its_start(rule: str, starts: datetime, days: int) -> None:
+def test_a_schedule_that_has_run_for_years_is_due_as_if_counted_from_its_start(rule: str, starts: datetime, days: int) -> None:
     starts = starts.replace(second=0, microsecond=0)
     schedule = recurring(rule, starts=starts.isoformat())
     assume(not has_errors(check(schedule)))
