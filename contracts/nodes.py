@@ -383,7 +383,9 @@ class _Yaml(_Builder):
         try:
             yield from yaml.parse(self.text, Loader=yaml.CSafeLoader)
         except yaml.MarkedYAMLError as error:
-            line, column = _position(error.problem_mark or error.context_mark)
+            # What is never closed breaks off at the end of the document, but is repaired where it begins.
+            is_unclosed = error.context_mark and (not error.problem_mark or error.problem_mark.index >= len(self.text.rstrip()))
+            line, column = _position(error.context_mark if is_unclosed else error.problem_mark)
             message, repair = self.syntax(error, line)
             self.stop(line, column, message, repair)
         except yaml.YAMLError as error:

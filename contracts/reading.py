@@ -238,9 +238,7 @@ class _Walk:
         """Reports a field that does not exist; answers the one it was probably meant to be, so that its value is still checked."""
         if key in others:
             given = next((name for name in node.entries if name in shape.by_key and name not in others), "the other fields")
-            self.tree.report(
-                line, column, path, f"`{key}` does not go together with `{given}`", "Keep one of the two.", value=key
-            )
+            self.tree.report(line, column, path, f"`{key}` does not go together with `{given}`", "Keep one of the two.", value=key)
             return None
         absent = [field.key for field in shape.fields if field.key not in node.entries]
         meant = _nearest(key, absent)
@@ -676,9 +674,10 @@ class _Writer:
             return _Token(str(value))
         if isinstance(value, Decimal | float):
             number = value if isinstance(value, Decimal) else Decimal(repr(value))
-            if not number.is_finite():
-                raise TypeError(f"no document holds {value}")
-            return _Token(f"{number:f}")
+            text = f"{number or number.copy_abs():f}" if number.is_finite() else ""
+            if not text or len(text) > MAX_DIGITS:
+                raise TypeError(f"no document holds the number {value}")
+            return _Token(text)
         if isinstance(value, dt.time):
             return value.isoformat("minutes") if not value.second and not value.microsecond else value.isoformat()
         if isinstance(value, dt.date | dt.timedelta | uuid.UUID):
