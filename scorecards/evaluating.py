@@ -176,7 +176,12 @@ def evaluate(
     history = [*earlier, *known.get(None, [])]
     for record in history:
         for key, verdict in record.verdicts.items():
-            streaks[key] = streak_after(streaks.get(key, 0), verdict)
+            # A stored verdict knows its streak, which may be older than the records that were loaded.
+            streaks[key] = verdict.streak or streak_after(streaks.get(key, 0), verdict)
+            if verdict.measured.status == "accumulating":
+                pending[key] = [verdict.measured]
+            else:
+                pending.pop(key, None)
     for one in planned:
         contract = one.version.contract
         if id(contract) not in plans:
@@ -274,13 +279,14 @@ def _accumulate(
         relieved=measured.relieved,
         unpaired=measured.unpaired,
         n=cases,
-        note=f"{cases} cases in {len(waiting)} periods",
+        note=f"{cases} cases in {sum(held.periods for held in waiting)} periods",
+        periods=sum(held.periods for held in waiting),
     )
+    count = pooled.periods
     if not is_enough(plan_.kpi, cases) or below == 0:
-        return pooled, len(waiting)
+        return pooled, count
     pooled.status = "measured"
     pooled.value = plan_.times * above / below
-    count = len(waiting)
     waiting.clear()
     return pooled, count
 
@@ -409,6 +415,7 @@ def _result(verdict: Judged, contract: Contract) -> KpiResult:
         spans_relieved=measured.relieved,
         spans_unpaired=measured.unpaired,
         value_without_relief=shown(measured.without_relief),
+        accumulated=verdict.accumulated,
         recomputable=measured.recomputable,
         note=measured.note,
     )

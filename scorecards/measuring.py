@@ -75,6 +75,8 @@ class Measured:
     recomputable: bool = True
     note: str | None = None
     without_relief: Fraction | None = None
+    periods: int = 1
+    """How many periods' counts it holds, where counts accumulate."""
 
 
 @dataclass(slots=True)
@@ -458,9 +460,24 @@ def _add_apart(
     total.below = sum(pools[1][span] for span in kept)
 
 
-def starts_of(periods: Iterable[Period]) -> list[date]:
-    """The first days, ascending, as :func:`scorecards.measurement.gather` wants them."""
-    return [period.from_on for period in periods]
+def needs_spans(plan_: Plan, period: Period, facts: Facts, relief: Sequence[Relief] = ()) -> set[Series]:
+    """The series whose values by span the KPI cannot do without in this period.
 
-
-Lookup = Callable[[str, Scope], Fraction | None]
+    Whoever keeps sums only asks here, and loads the spans of these: where spans may not pair, where relief takes some
+    out, and where the last value is wanted.
+    """
+    claims = [claim for claim in relief if claim.effect != "cancel_money" and _overlaps(claim, period)]
+    apart = plan_.below is not None and not plan_.paired
+    wanted: set[Series] = set()
+    for cells in plan_.scopes.values():
+        for cell in cells:
+            both = [series for series, _ in (*cell.above, *cell.below)]
+            held = [facts.tallies.get(series, {}).get(period.from_on, EMPTY) for series in both]
+            if not any(one.present or one.missing for one in held):
+                continue
+            first = held[0]
+            differs = any(one.mask != first.mask or one.present != first.present for one in held)
+            touched = any(claim.touches(plan_.kpi_name, cell.site, cell.dimensions) for claim in claims)
+            if apart or differs or touched or cell.lacks or first.mask == -1 or plan_.kpi.value.last is not None:
+                wanted.update(both)
+    return wanted

@@ -83,6 +83,8 @@ class KpiResult(Struct, frozen=True, kw_only=True, omit_defaults=False):
     """Spans dropped because only one side of the ratio was delivered."""
     value_without_relief: Decimal | None = None
     """What the value would have been had no relief been granted; ``None`` where none was."""
+    accumulated: int = 1
+    """How many periods' counts the value rests on."""
     recomputable: bool = True
     """False for a reported value, whose counts nobody delivered."""
     note: str | None = None

@@ -1,0 +1,131 @@
+"""How far back a period has to look, and earlier results as the records it looks at."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from fractions import Fraction
+
+from contracts.document import Contract, Derived, Kpi, Operand, When
+from contracts.period import Period
+from scorecards.evaluating import Version
+from scorecards.measurement import Scope, scope_of
+from scorecards.measuring import Measured
+from scorecards.pricing.ledger import Payable, Record
+from scorecards.scorecard import KpiResult
+from scorecards.scoring import Judged, levels_in_force
+
+FOR_EVER = 10_000
+
+
+def periods_back(contract: Contract) -> int:
+    """How many earlier periods the contract's rules need; at least one, because a streak goes on from it."""
+    return max(1, *_needs(contract))
+
+
+def _needs(contract: Contract) -> Iterator[int]:
+    year = {"day": 366, "week": 53, "month": 12, "quarter": 4, "year": 1}[contract.measured.each]
+    yield 1
+    for kpi in contract.kpis.values():
+        if kpi.repeat is not None:
+            yield kpi.repeat.last
+        if kpi.value.moving_mean is not None:
+            yield kpi.value.moving_mean.periods
+        if kpi.value.derived is not None and _looks_back(kpi.value.derived):
+            yield FOR_EVER
+    for payment in (*contract.money.credits, *contract.money.bonuses):
+        if payment.when is not None:
+            yield _window(payment.when)
+        if payment.multiply is not None:
+            yield payment.multiply.last
+        if payment.ladder is not None:
+            yield payment.ladder.last
+        if payment.pay is not None and payment.pay.by is not None and payment.pay.by.count is not None:
+            yield payment.pay.by.count.last
+    for cap in contract.money.caps:
+        if cap.rolling is not None:
+            yield cap.rolling
+        elif cap.each == "life":
+            yield FOR_EVER
+        elif cap.each in ("contract_year", "calendar_year"):
+            yield year
+        if cap.excess == "carried":
+            yield 1
+    for back in contract.money.earn_back:
+        yield back.periods + 1
+    for ratchet in contract.ratchets:
+        yield ratchet.periods
+    for right in contract.rights:
+        yield _window(right.when) + 1
+
+
+def _window(when: When) -> int:
+    if when.window is None:
+        return 1
+    return max(when.window.last, when.window.in_a_row or 1)
+
+
+def _looks_back(derived: Derived) -> bool:
+    for name in derived.__struct_fields__:
+        operands: list[Operand] | None = getattr(derived, name)
+        for operand in operands or ():
+            if operand.best_before is not None or operand.previous is not None:
+                return True
+            if operand.derived is not None and _looks_back(operand.derived):
+                return True
+    return False
+
+
+def record_of(version: Version, period: Period, results: list[KpiResult], payables: list[Payable]) -> Record:
+    """A period that was judged before, as later periods see it.
+
+    The verdict is taken as it was given, from the two counts where there are two; it is not judged again, because a
+    frozen result is what the contract's memory consists of.
+    """
+    record = Record(version.contract, version.label, period)
+    for result in results:
+        kpi = version.contract.kpis.get(result.kpi)
+        if kpi is None:
+            continue
+        scope: Scope = scope_of(result.site, result.dimensions)
+        value = _value(result, kpi)
+        levels = {name: Fraction(number) for name, number in result.levels.items()} or levels_in_force(
+            kpi, period.from_on, scope, lambda _name: None
+        )
+        record.verdicts[result.kpi, scope] = Judged(
+            name=result.kpi,
+            kpi=kpi,
+            scope=scope,
+            period=period,
+            version=version.label,
+            measured=Measured(
+                result.status,
+                numerator=None if result.numerator is None else Fraction(result.numerator),
+                denominator=None if result.denominator is None else Fraction(result.denominator),
+                value=value,
+                n=None if result.denominator is None else Fraction(result.denominator),
+                periods=result.accumulated,
+            ),
+            levels=levels,
+            compared=Fraction(result.compared) if result.compared is not None and kpi.precision else value,
+            met=result.met,
+            level=result.level,
+            points_base=None if result.points_base is None else Fraction(result.points_base),
+            points=None if result.points is None else Fraction(result.points),
+            streak=result.streak,
+            accumulated=result.accumulated,
+        )
+    record.payables = payables
+    return record
+
+
+def _value(result: KpiResult, kpi: Kpi) -> Fraction | None:
+    """The exact value: from the counts where there are any, so that what was cut for showing is not judged again."""
+    if result.status != "measured" or result.value is None:
+        return None
+    if result.numerator is None:
+        return Fraction(result.value)
+    above = Fraction(result.numerator)
+    if not result.denominator:
+        return above if kpi.value.kind in ("sum", "count", "last") else Fraction(result.value)
+    times = 100 if kpi.value.ratio is not None else Fraction(kpi.value.rate.each) if kpi.value.rate is not None else 1
+    return times * above / Fraction(result.denominator)

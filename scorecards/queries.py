@@ -1,0 +1,498 @@
+"""Every statement about scorecards: the tallies a period is judged on, earlier results, saving, reading back.
+
+Saving runs inside the caller's transaction, together with what else the close writes; nothing here begins one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import zlib
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
+from decimal import Decimal
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any, Literal
+
+import msgspec
+
+from contracts.document import Contract
+from contracts.period import Period
+from scorecards import measurement_queries
+from scorecards.evaluating import Planned
+from scorecards.measurement import EMPTY, Facts, Relief, Scope, Series, Span, Tally, exact_number
+from scorecards.measuring import needs_spans, plan
+from scorecards.pricing.ledger import Payable
+from scorecards.scorecard import KpiResult, Scorecard, TrendPoint, exact, result_key, to_json
+
+if TYPE_CHECKING:
+    import asyncpg
+
+    Connection = asyncpg.Connection[Any]
+
+
+async def facts_of(
+    connection: Connection,
+    contract: Contract,
+    sites: Mapping[int, str],
+    planned: Sequence[Planned],
+    relief: Sequence[Relief] = (),
+    *,
+    as_of: datetime | None = None,
+) -> Facts:
+    """What the planned periods are judged on, for the sites (id → code) and the measures the contract declares.
+
+    Sums are made by the database; rows are read only where spans may not pair, where relief takes some out, or where
+    the last value is wanted.
+    """
+    stored = await measurement_queries.series_of(connection, sites=sites, measures=contract.measures)
+    by_id = {one.id: _series(one, sites) for one in stored}
+    ids = {series: number for number, series in by_id.items()}
+    facts = Facts({series: {} for series in by_id.values()})
+    for one in planned:
+        period = one.period
+        for found in await measurement_queries.sums(
+            connection, period.from_on, period.until_on, series=list(by_id), as_of=as_of
+        ):
+            series = by_id[found.series]
+            earlier = facts.tallies[series].get(period.from_on)
+            facts.tallies[series][period.from_on] = _tally(found, earlier)
+        wanted: set[Series] = set()
+        by_measure = facts.by_measure()
+        for name, kpi in one.version.contract.kpis.items():
+            wanted |= needs_spans(plan(name, kpi, by_measure), period, facts, relief)
+        if wanted:
+            await _load_spans(connection, facts, {ids[series]: series for series in wanted}, period, as_of)
+    return facts
+
+
+def _series(one: measurement_queries.Series, sites: Mapping[int, str]) -> Series:
+    return Series(sites[one.site], one.measure, tuple(sorted(one.dimensions.items())))
+
+
+def _tally(found: measurement_queries.SeriesSum, earlier: Tally | None) -> Tally:
+    # A mask of -1 asks for the spans: days pair by their mask, and one row a period needs none.
+    mask = found.days if found.grain == "day" else 0 if found.rows == 1 else -1
+    if earlier is not None:
+        mask = -1
+    total = exact_number(found.total) if found.total is not None else 0
+    return Tally(
+        total=total + (earlier.total if earlier else 0),
+        present=found.values + (earlier.present if earlier else 0),
+        missing=found.rows - found.values,
+        grain=found.grain,
+        mask=mask,
+    )
+
+
+async def _load_spans(
+    connection: Connection, facts: Facts, wanted: Mapping[int, Series], period: Period, as_of: datetime | None
+) -> None:
+    spans: dict[int, dict[Span, Any]] = {number: {} for number in wanted}
+    cases: dict[int, Any] = {}
+    for row in await measurement_queries.rows(
+        connection, list(wanted), period.from_on, period.until_on, as_of=as_of
+    ):
+        if row.value is None:
+            continue
+        part = row.starts_at.isoformat() if row.starts_at is not None else ""
+        until = date.fromordinal(row.starts_on.toordinal() + 1) if row.grain == "day" else period.until_on
+        spans[row.series][row.starts_on, until, part] = exact_number(row.value)
+        if row.n is not None:
+            cases[row.series] = cases.get(row.series, 0) + exact_number(row.n)
+    for number, series in wanted.items():
+        held = facts.tallies[series].get(period.from_on, EMPTY)
+        own = spans[number]
+        facts.tallies[series][period.from_on] = Tally(
+            total=sum(own.values()),
+            present=len(own),
+            missing=held.missing,
+            grain=held.grain,
+            mask=held.mask,
+            spans=own,
+            last=own[max(own)] if own else None,
+            n=cases.get(number),
+        )
+
+
+class Earlier(msgspec.Struct, frozen=True, kw_only=True):
+    """What an earlier period came to, as later ones look back at it."""
+
+    period: Period
+    version: str
+    results: list[KpiResult]
+    payables: list[Payable]
+
+
+async def earlier_periods(
+    connection: Connection, contracts: Sequence[int], before: date, most: int
+) -> list[Earlier]:
+    """The last ``most`` periods of the contracts (a lineage) that begin before the day, oldest first, each by its
+    latest revision."""
+    records = await connection.fetch(_EARLIER_RESULTS, list(contracts), before, most)
+    paid = await connection.fetch(_EARLIER_PAYABLES, list(contracts), before, most)
+    found: dict[tuple[date, date], Earlier] = {}
+    for row in records:
+        key = (row["period_from"], row["period_until"])
+        if key not in found:
+            found[key] = Earlier(period=Period(*key), version=row["version"], results=[], payables=[])
+        found[key].results.append(_result_of(row))
+    for row in paid:
+        key = (row["period_from"], row["period_until"])
+        if key not in found:
+            found[key] = Earlier(period=Period(*key), version="", results=[], payables=[])
+        if row["kind"] == "credit":
+            found[key].payables.append(_payable_of(row))
+    return [found[key] for key in sorted(found)]
+
+
+_LATEST = """
+    WITH periods AS (
+        SELECT DISTINCT period_from FROM scorecard WHERE contract = ANY ($1) AND period_from < $2
+        ORDER BY period_from DESC LIMIT $3
+    ), latest AS (
+        SELECT DISTINCT ON (r.scorecard) r.id AS revision, s.site, s.period_from, s.period_until
+        FROM scorecard s JOIN revision r ON r.scorecard = s.id
+        WHERE s.contract = ANY ($1) AND s.period_from IN (SELECT period_from FROM periods)
+        ORDER BY r.scorecard, r.number DESC
+    )
+"""
+
+_EARLIER_RESULTS = (
+    _LATEST
+    + """
+    SELECT x.*, site.code AS site_code
+    FROM latest JOIN result x ON x.revision = latest.revision LEFT JOIN site ON site.id = latest.site
+    ORDER BY x.id
+"""
+)
+
+_EARLIER_PAYABLES = (
+    _LATEST
+    + """
+    SELECT p.*, site.code AS site_code, latest.period_from, latest.period_until
+    FROM latest JOIN payable p ON p.revision = latest.revision LEFT JOIN site ON site.id = latest.site
+    ORDER BY p.id
+"""
+)
+
+_DIMENSIONS = msgspec.json.Decoder(dict[str, str])
+
+
+def _result_of(row: Mapping[str, Any]) -> KpiResult:
+    return KpiResult(
+        kpi=row["kpi"],
+        site=row["site_code"],
+        dimensions=_DIMENSIONS.decode(row["dims_key"]),
+        version=row["version"],
+        from_=row["period_from"],
+        until=row["period_until"],
+        numerator=row["numerator"],
+        denominator=row["denominator"],
+        value=row["value"],
+        status=row["status"],
+        target=row["target"],
+        met=row["met"],
+        level=row["level"],
+        score=row["score"],
+        points=row["points"],
+        streak=row["streak"],
+        accumulated=row["accumulated"],
+    )
+
+
+def _payable_of(row: Mapping[str, Any]) -> Payable:
+    own: Scope = tuple(sorted(_DIMENSIONS.decode(row["dims_key"]).items()))
+    scope: Scope = (("site", row["site_code"]), *own) if row["site_code"] else own
+    names = frozenset(one for one in (row["rule"], row["kpi"]) if one)
+    return Payable(row["rule"], "credit", scope, Fraction(row["amount"]), row["kpi"], None, names)
+
+
+async def trends(
+    connection: Connection, contracts: Sequence[int], before: date, most: int = 12
+) -> dict[str | None, dict[str, list[TrendPoint]]]:
+    """For each site (``None``: the contract) and result key the points of up to ``most`` earlier periods, oldest first."""
+    found: dict[str | None, dict[str, list[TrendPoint]]] = {}
+    for row in await connection.fetch(_EARLIER_RESULTS, list(contracts), before, most):
+        result = _result_of(row)
+        point = TrendPoint(
+            from_=result.from_,
+            value=result.value if result.status == "measured" else None,
+            target=result.target,
+            status=result.status,
+            met=result.met,
+            score=result.score,
+            relieved=row["is_relieved"],
+            version=result.version,
+        )
+        found.setdefault(result.site, {}).setdefault(result_key(result), []).append(point)
+    for by_key in found.values():
+        for points in by_key.values():
+            points.sort(key=lambda point: point.from_)
+    return found
+
+
+class PastScore(msgspec.Struct, frozen=True, kw_only=True):
+    """The score and credit of one earlier scorecard."""
+
+    site: str | None
+    period_from: date
+    score: Decimal | None
+    credit: Decimal | None
+
+
+async def past_scores(connection: Connection, contracts: Sequence[int], before: date, most: int = 13) -> list[PastScore]:
+    """Scores of earlier scorecards, oldest first, each by its latest revision."""
+    records = await connection.fetch(_PAST_SCORES, list(contracts), before, most)
+    return [msgspec.convert(dict(row), PastScore) for row in records]
+
+
+_PAST_SCORES = (
+    _LATEST
+    + """
+    SELECT site.code AS site, latest.period_from, r.score, r.credit
+    FROM latest JOIN revision r ON r.id = latest.revision LEFT JOIN site ON site.id = latest.site
+    ORDER BY latest.period_from, site.code
+"""
+)
+
+
+class Saved(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of one scorecard that was handed in to be saved."""
+
+    number: str
+    revision: int
+    revision_id: int
+    outcome: Literal["drafted", "refreshed", "unchanged", "revised"]
+
+
+class Card(msgspec.Struct, frozen=True, kw_only=True):
+    """A scorecard to save: the document, and its site's id (``None``: the contract as a whole)."""
+
+    site: int | None
+    document: Scorecard
+    payables: list[Payable] = []
+
+
+async def numbers_of(
+    connection: Connection, contract: int, vendor: int, vendor_code: str, period: Period, sites: Sequence[int | None], at: datetime
+) -> dict[int | None, tuple[int, str, int | None, str | None, bytes | None]]:
+    """The scorecards of a period, made where they are new: id, number, and the latest revision's number, state, content.
+
+    Numbers run in the vendor's own series of the year in which the period ends.
+    """
+    known = {row["site"]: row for row in await connection.fetch(_KNOWN_CARDS, contract, period.from_on)}
+    missing = [site for site in sites if site not in known]
+    if missing:
+        year = (period.last_on).year
+        last = await connection.fetchval(_NEXT_NUMBERS, vendor, year, len(missing))
+        first = last - len(missing) + 1
+        numbers = [f"{vendor_code.upper()}-{year}-{first + index:03d}" for index in range(len(missing))]
+        await connection.execute(_ADD_CARDS, contract, missing, period.from_on, period.until_on, numbers, at)
+        known = {row["site"]: row for row in await connection.fetch(_KNOWN_CARDS, contract, period.from_on)}
+    return {
+        site: (row["id"], row["number"], row["revision"], row["state"], row["content"])
+        for site, row in known.items()
+        if site in sites
+    }
+
+
+_KNOWN_CARDS = """
+    SELECT s.id, s.site, s.number, r.number AS revision, r.state, r.content
+    FROM scorecard s LEFT JOIN LATERAL (
+        SELECT number, state, content FROM revision WHERE scorecard = s.id ORDER BY number DESC LIMIT 1
+    ) r ON true
+    WHERE s.contract = $1 AND s.period_from = $2
+"""
+
+_NEXT_NUMBERS = """
+    INSERT INTO scorecard_number (vendor, year, last) VALUES ($1, $2, $3)
+    ON CONFLICT (vendor, year) DO UPDATE SET last = scorecard_number.last + excluded.last
+    RETURNING last
+"""
+
+_ADD_CARDS = """
+    INSERT INTO scorecard (contract, site, period_from, period_until, number, created_at)
+    SELECT $1, site, $3, $4, number, $6 FROM unnest($2::int[], $5::text[]) AS new (site, number)
+"""
+
+
+async def save(
+    connection: Connection,
+    contract: int,
+    vendor: int,
+    period: Period,
+    cards: Sequence[Card],
+    at: datetime,
+) -> list[Saved]:
+    """Saves the scorecards of one period: a new draft, a refreshed one, or a revision of one that was issued.
+
+    A scorecard whose figures are what they were changes nothing, so closing twice leaves one draft.
+    """
+    vendor_code = cards[0].document.vendor if cards else ""
+    known = await numbers_of(connection, contract, vendor, vendor_code, period, [card.site for card in cards], at)
+    outcomes: list[Saved] = []
+    fresh: list[tuple[Card, int, Scorecard, int]] = []
+    replaced: list[int] = []
+    for card in cards:
+        scorecard, number, revision, state, content = known[card.site]
+        before = None if content is None else msgspec.json.decode(zlib.decompress(content))
+        document = msgspec.structs.replace(card.document, number=number, revision=revision or 0)
+        if before is not None and revision is not None and _same_figures(before, document):
+            row = await connection.fetchval(_REVISION_ID, scorecard, revision)
+            outcomes.append(Saved(number=number, revision=revision, revision_id=row, outcome="unchanged"))
+            continue
+        if state == "draft":
+            assert revision is not None
+            row = await connection.fetchval(_REVISION_ID, scorecard, revision)
+            replaced.append(row)
+            fresh.append((card, scorecard, document, revision))
+            continue
+        next_revision = 0 if revision is None else revision + 1
+        fresh.append((card, scorecard, msgspec.structs.replace(document, revision=next_revision), next_revision))
+    if replaced:
+        # A draft is no record yet: it is replaced whole, so that no figure of an older state is left beside it.
+        for statement in ("DELETE FROM result WHERE revision = ANY ($1)", "DELETE FROM payable WHERE revision = ANY ($1)",
+                          "DELETE FROM revision WHERE id = ANY ($1)"):
+            await connection.execute(statement, replaced)
+    ids = await _add_revisions(connection, fresh)
+    await _add_results(connection, [(revision, card) for revision, (card, _, _, _) in zip(ids, fresh, strict=True)])
+    for revision_id, (card, _, document, revision_number) in zip(ids, fresh, strict=True):
+        old = known[card.site]
+        outcome: Literal["drafted", "refreshed", "revised"] = (
+            "drafted" if old[2] is None else "refreshed" if old[3] == "draft" else "revised"
+        )
+        outcomes.append(
+            Saved(number=document.number, revision=revision_number, revision_id=revision_id, outcome=outcome)
+        )
+    return sorted(outcomes, key=lambda one: one.number)
+
+
+def _same_figures(before: Mapping[str, Any], document: Scorecard) -> bool:
+    """Whether a scorecard says what the stored one says, apart from when it was made and what state it is in."""
+    own = msgspec.json.decode(to_json(document))
+    ignored = {"prepared_at", "data_as_of", "state", "revision", "number", "tickets", "commentary", "feeds"}
+    return {k: v for k, v in before.items() if k not in ignored} == {k: v for k, v in own.items() if k not in ignored}
+
+
+_REVISION_ID = "SELECT id FROM revision WHERE scorecard = $1 AND number = $2"
+
+
+async def _add_revisions(connection: Connection, fresh: Sequence[tuple[Card, int, Scorecard, int]]) -> list[int]:
+    if not fresh:
+        return []
+    columns: list[list[Any]] = [[] for _ in range(14)]
+    for _card, scorecard, document, number in fresh:
+        content = to_json(document)
+        total = next((one for one in document.totals if one.scope == document.scope), None)
+        values = (
+            scorecard,
+            number,
+            "draft",
+            document.score,
+            document.standing,
+            total.credit if total else None,
+            total.bonus if total else None,
+            document.currency,
+            document.engine,
+            document.data_as_of,
+            document.prepared_at,
+            hashlib.sha256(content).hexdigest(),
+            zlib.compress(content, 1),
+            None,
+        )
+        for column, value in zip(columns, values, strict=True):
+            column.append(value)
+    rows = await connection.fetch(_ADD_REVISIONS, *columns[:13])
+    by_card = {row["scorecard"]: row["id"] for row in rows}
+    return [by_card[scorecard] for _, scorecard, _, _ in fresh]
+
+
+_ADD_REVISIONS = """
+    INSERT INTO revision (scorecard, number, state, score, standing, credit, bonus, currency, engine, data_as_of,
+                          prepared_at, sha256, content)
+    SELECT * FROM unnest($1::bigint[], $2::int[], $3::text[], $4::numeric[], $5::text[], $6::numeric[], $7::numeric[],
+                         $8::text[], $9::text[], $10::timestamptz[], $11::timestamptz[], $12::text[], $13::bytea[])
+    RETURNING id, scorecard
+"""
+
+_RESULT_COLUMNS = (
+    "revision", "kpi", "dims_key", "period_from", "period_until", "version", "status", "numerator", "denominator",
+    "value", "target", "met", "level", "score", "points", "streak", "accumulated", "is_relieved",
+)  # fmt: skip
+
+_PAYABLE_COLUMNS = ("revision", "rule", "kind", "kpi", "dims_key", "amount", "currency", "payable_in")
+
+
+async def _add_results(connection: Connection, cards: Sequence[tuple[int, Card]]) -> None:
+    results: list[tuple[Any, ...]] = []
+    payables: list[tuple[Any, ...]] = []
+    for revision, card in cards:
+        document = card.document
+        results += [
+            (
+                revision, one.kpi, measurement_queries.canonical(one.dimensions), one.from_, one.until, one.version,
+                one.status, one.numerator, one.denominator, one.value, one.target, one.met, one.level, one.score,
+                one.points, one.streak, one.accumulated, bool(one.spans_relieved),
+            )
+            for one in document.results
+        ]  # fmt: skip
+        payables += [
+            (
+                revision, one.rule, one.kind, one.kpi,
+                measurement_queries.canonical({name: value for name, value in one.scope if name != "site"}),
+                exact(one.amount), document.currency, document.until,
+            )
+            for one in card.payables
+            if one.kind in ("credit", "bonus")
+        ]  # fmt: skip
+    await connection.copy_records_to_table("result", records=results, columns=list(_RESULT_COLUMNS))
+    if payables:
+        await connection.copy_records_to_table("payable", records=payables, columns=list(_PAYABLE_COLUMNS))
+
+
+class Stored(msgspec.Struct, frozen=True, kw_only=True):
+    """A stored revision with its document."""
+
+    revision_id: int
+    state: str
+    sha256: str
+    document: Scorecard
+
+
+async def scorecard(connection: Connection, number: str, revision: int | None = None) -> Stored | None:
+    """A scorecard by its number, in its latest or the given revision; ``None`` where there is none."""
+    row = await connection.fetchrow(_BY_NUMBER, number, revision)
+    return None if row is None else _stored(row)
+
+
+def _stored(row: Mapping[str, Any]) -> Stored:
+    document = msgspec.json.decode(zlib.decompress(row["content"]), type=Scorecard)
+    state: Literal["draft", "issued", "superseded"] = row["state"]
+    return Stored(
+        revision_id=row["id"],
+        state=row["state"],
+        sha256=row["sha256"],
+        document=msgspec.structs.replace(document, state=state),
+    )
+
+
+_BY_NUMBER = """
+    SELECT r.id, r.state, r.sha256, r.content
+    FROM scorecard s JOIN revision r ON r.scorecard = s.id
+    WHERE s.number = $1 AND ($2::int IS NULL OR r.number = $2)
+    ORDER BY r.number DESC LIMIT 1
+"""
+
+
+async def latest_scorecards(connection: Connection, *, period_from: date | None = None, vendor: str | None = None) -> list[Stored]:
+    """The latest revision of every scorecard of a period (not given: of each site's latest period), by number."""
+    return [_stored(row) for row in await connection.fetch(_LATEST_CARDS, period_from, vendor)]
+
+
+_LATEST_CARDS = """
+    SELECT DISTINCT ON (s.contract, s.site) r.id, r.state, r.sha256, r.content
+    FROM scorecard s JOIN revision r ON r.scorecard = s.id JOIN contract c ON c.id = s.contract
+         JOIN vendor v ON v.id = c.vendor
+    WHERE ($1::date IS NULL OR s.period_from = $1) AND ($2::text IS NULL OR v.code = $2)
+    ORDER BY s.contract, s.site, s.period_from DESC, r.number DESC
+"""
