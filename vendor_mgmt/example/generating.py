@@ -49,8 +49,6 @@ def key_of(row: Row) -> Key:
     return row[:6]
 
 
-# --- Rates ------------------------------------------------------------------------------------------------------------------
-
 class _Rate(NamedTuple):
     """A rate where all is well, and how far sites, months and days stray from it to either side."""
 
@@ -96,6 +94,11 @@ _SEASON = {11: 110, 12: 114, 1: 96, 2: 95, 7: 97}
 """Percent by calendar month; shopping fills the queues before the year ends."""
 
 _OCCUPANCY_PERCENT = 80
+_IN_TROUBLE_BELOW = 945_000
+"""A turnaround share, in millionths, at which late items begin to pile up."""
+
+_TRIALS_ONE_BY_ONE = 256
+_FEW_ARRIVALS = 20
 
 
 def rows(today: date, *, seed: str = SEED, vendor: str | None = None) -> list[Row]:
@@ -199,18 +202,14 @@ def _money(smallest_units: int, site: Site) -> Decimal:
     return Decimal(smallest_units) if site.country == "JP" else Decimal(smallest_units).scaleb(-2)
 
 
-# --- One day of one language ------------------------------------------------------------------------------------------------
-
 class _Day:
     """Draws for one language of one scope on one day; each draw has a name, and depends on nothing else."""
 
-    def __init__(
-        self, work: Work, site: Site, language: str, day: date, month: int, effects: tuple[Effect, ...], seed: str
-    ) -> None:
+    def __init__(self, work: Work, site: Site, language: str, day: date, month: int, effects: tuple[Effect, ...], seed: str) -> None:
         self.work, self.site, self.day, self.month = work, site, day, month
         self.effects = effects
-        self._scope = f"{seed}/{work.site}/{work.workstream}"
-        self._key = f"{self._scope}/{language}/{day.isoformat()}"
+        self.scope = f"{seed}/{work.site}/{work.workstream}"
+        self._key = f"{self.scope}/{language}/{day.isoformat()}"
 
     def rate(self, name: str, of: str | None = None) -> int:
         """Today's level of a rate: the story's where there is one, else the healthy one as this site and month have it."""
@@ -219,8 +218,8 @@ class _Day:
         if planted is None:
             month = month_key(self.day)
             level = healthy.level
-            level += _strays(f"{self._scope}/{name}/site", healthy.site)
-            level += _strays(f"{self._scope}/{name}/{month}", healthy.month)
+            level += _strays(f"{self.scope}/{name}/site", healthy.site)
+            level += _strays(f"{self.scope}/{name}/{month}", healthy.month)
         else:
             level = planted
         # A service far from its level has its bad days too, but never below nothing.
@@ -232,9 +231,9 @@ class _Day:
 
     def planted(self, name: str) -> int | None:
         for effect in self.effects:
-            if effect.rate == name and self.month in effect.by_month:
-                if effect.days is None or effect.days[0] <= self.day.day < effect.days[1]:
-                    return effect.by_month[self.month]
+            from_day, until_day = effect.days or (1, 32)
+            if effect.rate == name and self.month in effect.by_month and from_day <= self.day.day < until_day:
+                return effect.by_month[self.month]
         return None
 
     def part(self, name: str, whole: int, millionths: int) -> int:
@@ -247,9 +246,7 @@ class _Day:
         return self.day.weekday() in self.site.weekend
 
 
-def _counts(
-    work: Work, site: Site, language: str, day: date, month: int, effects: tuple[Effect, ...], seed: str
-) -> dict[str, int]:
+def _counts(work: Work, site: Site, language: str, day: date, month: int, effects: tuple[Effect, ...], seed: str) -> dict[str, int]:
     draw = _Day(work, site, language, day, month, effects, seed)
     expected = work.languages[language] * rhythm_percent(work, site, day) * _SEASON.get(day.month, 100) // 10_000
     if month < len(work.ramp_percent):
@@ -283,7 +280,7 @@ def _staffing(draw: _Day, expected: int, handling_ms: int) -> dict[str, int]:
 
 def _forecast(draw: _Day, expected: int) -> int:
     """Locked a month ahead, so one error (at most 4 percent) for all days of the month."""
-    error = _strays(f"{draw._scope}/forecast/{month_key(draw.day)}", 40_000)
+    error = _strays(f"{draw.scope}/forecast/{month_key(draw.day)}", 40_000)
     return expected * (MILLION + error) // MILLION
 
 
@@ -307,17 +304,17 @@ def _quality(draw: _Day, work: Work) -> dict[str, int]:
 
 
 def _queue(draw: _Day, volume: int, handling_ms: int) -> dict[str, int]:
-    share_in_time = draw.share("tat_sla")
-    in_time = draw.part("in time", volume, share_in_time)
+    in_time = draw.part("in time", volume, draw.share("tat_sla"))
     handled = draw.part("handled", volume, 996_000)
     # Of what is late, little is still open in the evening when all is well; a queue in trouble carries more of it over.
     late = volume - in_time
+    is_in_trouble = (draw.planted("tat_sla") or MILLION) < _IN_TROUBLE_BELOW
     return {
         "items_due": volume,
         "items_in_time": in_time,
         "items_handled": handled,
         "handling_seconds": handled * handling_ms // 1000,
-        "backlog_over": draw.part("backlog", late, 20_000 if share_in_time > 945_000 else 90_000),
+        "backlog_over": draw.part("backlog", late, 90_000 if is_in_trouble else 20_000),
     }
 
 
@@ -361,8 +358,6 @@ def month_key(day: date) -> str:
     return f"{day.year:04}-{day.month:02}"
 
 
-# --- Drawing ----------------------------------------------------------------------------------------------------------------
-
 def words(key: str, count: int) -> tuple[int, ...]:
     """So many numbers from 0 to 65 535, uniform and independent, that only the key decides."""
     return struct.unpack(f">{count}H", hashlib.shake_256(key.encode()).digest(2 * count))
@@ -385,7 +380,7 @@ def successes(key: str, trials: int, millionths: int) -> int:
     """How many of so many independent trials succeed: binomial; by its normal approximation where there are over 256."""
     if trials <= 0 or millionths <= 0:
         return 0
-    if trials <= 256:
+    if trials <= _TRIALS_ONE_BY_ONE:
         below = millionths * 65_536 // MILLION
         return sum(word < below for word in words(key, trials))
     deviation = isqrt(trials * millionths * (MILLION - millionths))  # In millionths of one success.
@@ -397,7 +392,7 @@ def arrivals(key: str, mean: int) -> int:
     """How many arrive where so many are expected: Poisson in small numbers, with three percent from day to day in large ones."""
     if mean <= 0:
         return 0
-    if mean <= 20:
-        return successes(key, 256, mean * MILLION // 256)
+    if mean <= _FEW_ARRIVALS:
+        return successes(key, _TRIALS_ONE_BY_ONE, mean * MILLION // _TRIALS_ONE_BY_ONE)
     deviation = isqrt(mean * 65_536 + (mean * 3 * 256 // 100) ** 2)  # In units of 1/256.
     return max(0, (mean * 256 + deviation * _normal(key) // 65_536 + 128) // 256)

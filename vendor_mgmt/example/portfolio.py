@@ -13,11 +13,14 @@ import calendar
 import re
 import sys
 from collections.abc import Iterator
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from importlib.resources import files
 from typing import Literal
 
 from msgspec import Struct
+
+PERSON = "Perpetua Quillfeather"
+"""A made-up name that two vendors send along with their figures, as real ones do. Nobody asked for it, so it must be found nowhere."""
 
 MONTHS = 14
 """How many complete months there are; the running month carries this number."""
@@ -28,9 +31,7 @@ SEED = "harbour"
 WRITTEN_FOR = date(2026, 11, 1)
 """The first day of the running month for which the documents under `documents/` are written, see `document`."""
 
-Workstream = Literal[
-    "product-moderation", "content-moderation", "merchant-moderation", "live-stream-moderation", "customer-support"
-]
+Workstream = Literal["product-moderation", "content-moderation", "merchant-moderation", "live-stream-moderation", "customer-support"]
 Delivery = Literal["http", "csv", "xlsx"]
 Kind = Literal[
     "slow decline",
@@ -226,8 +227,8 @@ WORK = (
     Work(site="dublin-1", workstream="content-moderation", languages={"en": 3300, "fr": 1700, "de": 2100}, hourly_rate=3650),
     Work(site="tokyo-1", workstream="live-stream-moderation", languages={"ja": 6800, "ko": 3100}, hourly_rate=4150),
     Work(site="tokyo-1", workstream="product-moderation", languages={"ja": 7100, "en": 2600}, hourly_rate=3980),
-    Work(site="fukuoka-1", workstream="live-stream-moderation", languages={"ja": 150, "ko": 60}, hourly_rate=4150,
-         audits_per_day=3),
+    Work(site="fukuoka-1", workstream="live-stream-moderation", languages={"ja": 1400, "ko": 600}, hourly_rate=4150,
+         audits_per_day=2),
     Work(site="belfast-1", workstream="customer-support", languages={"en": 1240, "fr": 430, "de": 390}, hourly_rate=2790),
     Work(site="cape-town-1", workstream="customer-support", languages={"en": 1580, "af": 310}, hourly_rate=1630),
 )  # fmt: skip
@@ -312,7 +313,7 @@ STORIES = (
         kpis=("live_tat", "acc", "leakage", "overturn", "fill", "severe_misses"), first=13, last=13, silent_from_day=11,
         told="After a change of the vendor's reporting system nothing arrives from the 11th of month 13 on.",
         found=Found(
-            no_data={kpi: (13,) for kpi in ("live_tat", "acc", "leakage", "overturn", "fill", "severe_misses")},
+            no_data=dict.fromkeys(("live_tat", "acc", "leakage", "overturn", "fill", "severe_misses"), (13,)),
             tickets=(Ticket(kpi="live_tat", opens_at_close_of=13, level=2),),
             in_words="No data in month 13 for every KPI of the workstream: ten days are too few. One ticket, for the missing data.",
         ),
@@ -374,7 +375,7 @@ STORIES = (
         first=0, last=13,
         told="A handful of people; the quality samples of a month never reach the minimum of the contract.",
         found=Found(
-            not_measured={kpi: tuple(range(MONTHS)) for kpi in ("acc", "leakage", "overturn")},
+            not_measured=dict.fromkeys(("acc", "leakage", "overturn"), tuple(range(MONTHS))),
             in_words="Not measured in any month for the sampled KPIs; the others are judged.",
         ),
     ),
@@ -401,7 +402,9 @@ STORIES = (
             Effect(rate="csat", by_month=dict.fromkeys(range(15), 931_000)),
             Effect(rate="fcr", by_month=dict.fromkeys(range(15), 856_000)),
         ),
-        found=Found(stretch=("sl", "aband", "csat", "fcr"), in_words="Every month at or beyond stretch: a bonus is due where one is agreed."),
+        found=Found(
+            stretch=("sl", "aband", "csat", "fcr"), in_words="Every month at or beyond stretch: worth a bonus where one is agreed.",
+        ),
     ),
     Story(
         kind="consistently good", site="cape-town-1", workstream="customer-support", kpis=("sl", "aband", "csat", "fcr"),
@@ -507,6 +510,20 @@ def _moved(text: str, months: int) -> str:
     return _DAY.sub(moved, text)
 
 
+def source_document(name: str, today: date, *, address: str = "", folder: str = "", as_of: datetime | None = None) -> str:
+    """The text of a source document, pointed at a running server (`address`, such as `http://127.0.0.1:8700`) or at the folder
+    that holds the drops, and asking, where it can, for the figures as they were known at `as_of`.
+    """
+    text = document("sources", name, today)
+    if address:
+        text = text.replace("http://127.0.0.1:8700", address.rstrip("/"))
+    if folder:
+        text = text.replace("folder: drops/", f"folder: {folder.rstrip('/')}/")
+    if as_of is not None:
+        text = text.replace("{as_of: latest}", f'{{as_of: "{as_of.isoformat().replace("+00:00", "Z")}"}}')
+    return text
+
+
 def stories_page() -> str:
     """The page `docs/example-portfolio.md`: who there is, and the planted stories with what the product finds in them."""
     return "\n".join(_page_lines()) + "\n"
@@ -557,9 +574,7 @@ def _page_lines() -> Iterator[str]:
                 end = "still open"
             else:
                 end = f"closed at the close of month {ticket.closes_at_close_of}"
-            yield (
-                f"| {story.site} | {story.workstream} | {ticket.kpi} | {ticket.opens_at_close_of} | {ticket.level} | {end} |"
-            )
+            yield (f"| {story.site} | {story.workstream} | {ticket.kpi} | {ticket.opens_at_close_of} | {ticket.level} | {end} |")
 
 
 if __name__ == "__main__":

@@ -70,9 +70,9 @@ class Sums:
         levels: dict[str, Decimal] = {}
         for entry in kpi.levels:
             where = {"site": work.site, "workstream": work.workstream}
-            if all(where[key] in value for key, value in entry.where.items()):
-                if (entry.from_ is None or entry.from_ <= starts_on) and (entry.until is None or starts_on < entry.until):
-                    levels |= {level: mark for level, mark in entry.at.items() if isinstance(mark, Decimal)}
+            is_here = all(where[key] in value for key, value in entry.where.items())
+            if is_here and (entry.from_ or starts_on) <= starts_on and (entry.until is None or starts_on < entry.until):
+                levels |= {level: mark for level, mark in entry.at.items() if isinstance(mark, Decimal)}
 
         def total(counts: Counts) -> Fraction:
             return sum((sign * self._sum(work, month, measure, name) for measure, sign in signed(counts)), start=Fraction(0))
