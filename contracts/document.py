@@ -133,6 +133,8 @@ class ScopeOfWork(Part, frozen=True, kw_only=True):
     """The site's name for people."""
     country: str | None = None
     """ISO 3166 code, such as PT."""
+    region: str | None = None
+    """The region it is managed in."""
     time_zone: str | None = None
     """The site's own zone; not given, the contract's."""
     workstream: str | None = None
@@ -1058,6 +1060,8 @@ class Contract(Part, frozen=True, kw_only=True):
     """The vendor's short name."""
     vendor_name: str | None = None
     """The vendor's name for people."""
+    in_house: bool = False
+    """The vendor is a team of the customer's own, measured in the same way."""
     customer: str | None = None
     """The customer's name for people."""
     renews: str | None = None
