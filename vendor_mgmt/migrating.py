@@ -186,7 +186,7 @@ async def _apply(app: AppConfig, name: str, module: MigrationModule) -> None:
 
 async def _make_migration_table(connection: asyncpg.Connection[Any]) -> None:
     if await connection.fetchval("SELECT to_regclass('public.migration')") is None:
-        await Migration.create_table(if_not_exists=True).run()
+        await Migration.create_table(if_not_exists=True)
         if (await database_roles.standing(connection)).exists:
             await connection.execute(f"REVOKE INSERT, UPDATE, DELETE ON migration FROM {database_roles.SERVICE}")
 
@@ -197,8 +197,10 @@ async def _applied(connection: asyncpg.Connection[Any]) -> set[tuple[str, str]]:
 
 async def _script(sql: str) -> None:
     # Piccolo's own ways of running SQL take a single statement.
-    async with DB.transaction() as current:
-        await current.connection.execute(sql)
+    # The driver stumbles over an empty text.
+    if sql.strip():
+        async with DB.transaction() as current:
+            await current.connection.execute(sql)
 
 
 @contextlib.contextmanager
