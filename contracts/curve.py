@@ -49,7 +49,9 @@ class Corner(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
     """One corner of a line, written as a pair: ``[target, 100]``."""
 
     at: Mark
+    """Where the corner stands on the axis."""
     give: Decimal
+    """The amount there."""
 
 
 class Step(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -57,9 +59,13 @@ class Step(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_d
     ``more_than``/``less_than`` do not."""
 
     at_least: Mark | None = None
+    """The lower end, which belongs to the band."""
     more_than: Mark | None = None
+    """The lower end, which does not."""
     at_most: Mark | None = None
+    """The upper end, which belongs to the band."""
     less_than: Mark | None = None
+    """The upper end, which does not."""
     give: Decimal | None = None
     """The amount of the band; a band that only names a standing gives none."""
     name: str | None = None
@@ -111,7 +117,9 @@ class Allowance(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, o
     """What is free before counting starts: a number, or a share of a measure of the same scope and period."""
 
     number: Decimal = Decimal(0)
+    """So many units are free."""
     percent: Decimal | None = None
+    """So many percent of the measure ``of`` are free besides."""
     of: str | None = None
     """The measure that ``percent`` is a percentage of."""
 
@@ -125,12 +133,17 @@ class Each(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_d
     """So much for each unit by which the value lies above (or below) a point."""
 
     unit: Decimal = Decimal(1)
+    """The size of one unit on the axis."""
     give: Decimal
+    """The amount for one unit."""
     above: Mark | None = None
+    """The point above which units are counted; without it and ``below``, they are counted from 0."""
     below: Mark | None = None
+    """The point below which units are counted."""
     counting: Literal["pro_rata", "full", "started"] = "pro_rata"
     """``full``: only whole units count; ``started``: a unit begun counts whole."""
     allowance: Decimal | Allowance = Decimal(0)
+    """What is free before counting starts, on the axis of the value."""
 
     def __post_init__(self) -> None:
         if self.above is not None and self.below is not None:
@@ -145,21 +158,28 @@ class Slice(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_
     """One tier of a marginal scale: the rate for the part of the value that lies inside the tier."""
 
     above: Decimal = Decimal(0)
+    """Where the tier begins."""
     up_to: Decimal | None = None
+    """Where it ends; not given, it is open for ever."""
     rate: Decimal
+    """The amount for each unit inside the tier."""
 
 
 class Curve(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """Exactly one of the four shapes, and limits of the amount."""
 
     line: list[Corner] | None = None
+    """Corners joined by straight pieces, from left to right."""
     below: Decimal | None = None
     """``line`` only: the amount left of the first corner; not given, the first corner's amount goes on."""
     beyond: Decimal | None = None
     """``line`` only: the amount right of the last corner; not given, the last corner's amount goes on."""
     steps: list[Step] | None = None
+    """Bands, of which the one that holds the value gives the amount."""
     each: Each | None = None
+    """So much for each unit beyond a point."""
     marginal: list[Slice] | None = None
+    """Tiers, each of which gives its rate for the part of the value inside it."""
     at_most: Decimal | None = None
     """The amount never exceeds this."""
     at_least: Decimal | None = None

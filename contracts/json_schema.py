@@ -16,7 +16,7 @@ from typing import Any
 
 import msgspec
 
-from contracts.nodes import NUMBER
+from contracts.nodes import NUMBER_PATTERN
 from contracts.shape import (
     MISSING,
     Anything,
@@ -85,7 +85,7 @@ class _SchemaWriter:
             bounds = {"minimum": shape.ge, "exclusiveMinimum": shape.gt, "maximum": shape.le, "exclusiveMaximum": shape.lt}
             kind: dict[str, Any] = {"type": "integer"} if shape.type is int else {"type": "number"}
             if shape.type is Decimal:
-                kind = {"type": ["number", "string"], "pattern": f"^(?:{NUMBER})$"}
+                kind = {"type": ["number", "string"], "pattern": NUMBER_PATTERN}
             return kind | _given(bounds)
         if isinstance(shape, Text):
             return {"type": "string"} | _given({"minLength": shape.min_length, "maxLength": shape.max_length, "pattern": shape.pattern})

@@ -32,10 +32,13 @@ MAX_DIGITS = 40
 
 Kind = Literal["text", "number", "bool", "null", "list", "mapping", "unusable"]
 
-NUMBER = r"[-+]?(?:(?:0|[1-9][0-9]*)(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]+)?"
-"""A number as YAML 1.2 writes it, except that a leading zero makes text: `007` is a name."""
+_MANTISSA = r"[-+]?(?:(?:0|[1-9][0-9]*)(?:\.[0-9]*)?|\.[0-9]+)"
+# A number as YAML 1.2 writes it, except that a leading zero makes text: `007` is a name.
+_NUMBER = re.compile(rf"{_MANTISSA}(?:[eE][-+]?[0-9]+)?")
 
-_NUMBER = re.compile(NUMBER)
+NUMBER_PATTERN = rf"^(?=[^eE]{{1,{MAX_DIGITS}}}(?:[eE]|$)){_MANTISSA}(?:[eE][-+]?0*(?:[0-9]|[1-3][0-9]|{MAX_DIGITS}))?$"
+"""The numbers that are read, in the dialect of JSON Schema: the same without those that are too long."""
+
 _WHOLE = re.compile(r"[-+]?(?:0|[1-9][0-9]*)")
 _JSON_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?")
 _JSON_SPACE = re.compile(r"[ \t\r\n]*")
