@@ -7,13 +7,14 @@ import re
 from collections import Counter
 from datetime import date
 from itertools import pairwise
+from typing import Any
 
 import pytest
 
 from contracts.business_time import Calendar, check
 from contracts.document import Contract
 from contracts.errors import has_errors, render
-from contracts.reading import read
+from contracts.reading import Reading, read
 from tests.vendor_mgmt.example.judging import TODAY, contract, end_of, everything, kpis_of
 from vendor_mgmt.example import portfolio
 from vendor_mgmt.example.portfolio import MONTHS, WORK, document, document_names, month_start
@@ -34,7 +35,7 @@ def test_there_is_a_document_for_every_contract_and_its_paper() -> None:
 ])  # fmt: skip
 @pytest.mark.parametrize("today", [TODAY, date(2027, 3, 31), date(2025, 6, 1)])
 def test_every_document_reads_without_a_finding_whatever_the_day(folder: str, type_: type, name: str, today: date) -> None:
-    found = read(document(folder, name, today), type_, name=name)  # type: ignore[arg-type]
+    found: Reading[Any] = read(document(folder, name, today), type_, name=name)  # type: ignore[arg-type]
     assert not found.findings, render(found.findings)
 
 
@@ -118,8 +119,9 @@ def test_the_slice_of_the_language_is_used() -> None:
 
 def clauses_cited(agreed: Contract) -> set[str]:
     kpis = {kpi.clause for kpi in agreed.kpis.values()}
-    money = {rule.clause for rule in (*agreed.money.credits, *agreed.money.caps, *agreed.relief, *agreed.escalation.rules)}
-    return {clause for clause in kpis | money if clause is not None}
+    credits_ = {rule.clause for rule in agreed.money.credits} | {cap.clause for cap in agreed.money.caps}
+    others = {terms.clause for terms in agreed.relief} | {rule.clause for rule in agreed.escalation.rules}
+    return {clause for clause in kpis | credits_ | others if clause is not None}
 
 
 @pytest.mark.parametrize("name", CONTRACTS)

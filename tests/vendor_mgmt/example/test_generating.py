@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from collections import Counter, defaultdict
 from datetime import UTC, date, datetime
@@ -109,9 +110,16 @@ def test_live_alerts_are_the_sum_of_their_five_classes() -> None:
     assert all(found[True] == found[False] for found in sums.values())
 
 
+@functools.cache
+def by_series() -> dict[tuple[str, str, str, str], list[Row]]:
+    found: dict[tuple[str, str, str, str], list[Row]] = defaultdict(list)
+    for row in everything():
+        found[row[:4]].append(row)
+    return found
+
+
 def of(measure: str, site: str, workstream: str, language: str) -> list[Row]:
-    scope = (site, workstream, language, measure)
-    return [row for row in everything() if row[:4] == scope]
+    return by_series()[site, workstream, language, measure]
 
 
 def weekday_means(measure: str, site: str, workstream: str, language: str) -> list[Fraction]:
@@ -167,8 +175,8 @@ def test_noise_fits_the_sample_a_small_one_scatters_more() -> None:
         return [Fraction(right[month], all_[month]) for month in sorted(all_)][:MONTHS]
 
     def spread(values: list[Fraction]) -> Fraction:
-        mean = sum(values) / len(values)
-        return sum((value - mean) ** 2 for value in values) / len(values)
+        mean = sum(values, start=Fraction(0)) / len(values)
+        return sum(((value - mean) ** 2 for value in values), start=Fraction(0)) / len(values)
 
     assert spread(monthly("fukuoka-1", "ja")) > 2 * spread(monthly("tokyo-1", "ja"))
 
