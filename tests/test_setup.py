@@ -220,7 +220,7 @@ def test_an_environment_that_was_moved_or_lost_its_python_is_made_anew(tmp_path:
     here, there = tmp_path / "here", tmp_path / "there"
     for folder in (here, there):
         (folder / "bin").mkdir(parents=True)
-        (folder / "bin" / "python").symlink_to(sys.executable)
+        program(folder / "bin" / "python", "exit 0")
 
     def environments_made_at(folder: Path) -> int:
         monkeypatch.setattr(setup, "VENV", folder)
@@ -234,6 +234,8 @@ def test_an_environment_that_was_moved_or_lost_its_python_is_made_anew(tmp_path:
     (there / "set-up.json").write_bytes((here / "set-up.json").read_bytes())
     assert environments_made_at(there) == 1
 
+    program(here / "bin" / "python", "echo no module named pip >&2; exit 1")
+    assert environments_made_at(here) == 1
     (here / "bin" / "python").unlink()
     (here / "bin" / "python").symlink_to("/nonexistent/python3")
     assert environments_made_at(here) == 1
