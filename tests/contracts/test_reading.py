@@ -197,6 +197,11 @@ def test_numbers_are_exact(written: str) -> None:
     assert str(figure) == str(Decimal(written.strip("'")))
 
 
+@pytest.mark.parametrize("written", ["-0", "-0.0", "'-0.0'"])
+def test_zero_has_no_sign(written: str) -> None:
+    assert not document(f"figures: [{written}]", Figures).figures[0].is_signed()
+
+
 def test_json_numbers_are_exact_too() -> None:
     assert str(document('{"figures": [80.10, "80.10", 123456789012345678901234567890.5]}', Figures).figures) == str(
         [Decimal("80.10"), Decimal("80.10"), Decimal("123456789012345678901234567890.5")]
@@ -331,6 +336,21 @@ def test_bounds_lengths_and_the_type_s_own_word_are_findings_like_any_other() ->
     assert kpi(start + "tags: [a, b, a]") == ["3:14 .tags[2]: 'a' stands twice in the list. Delete one of the two."]
     assert found("contract: ''") == ["1:11 $.contract: The text is empty. Write at least 1 character."]
     assert found(f"contract: {'x' * 41}")[0].endswith("is too long. Write at most 40 characters.")
+
+
+class Either(Part, frozen=True, kw_only=True):
+    percent: Decimal | None = None
+    amount: Decimal | None = None
+
+    def __post_init__(self) -> None:
+        if (self.percent is None) == (self.amount is None):
+            raise ValueError("a payment has a percentage or an amount; write one of percent and amount")
+
+
+def test_a_type_is_not_asked_about_fields_that_were_wrong_already() -> None:
+    assert found("amount: 3", Either) == []
+    assert found("{}", Either) == ["1:1 $: a payment has a percentage or an amount. Write one of percent and amount."]
+    assert found("amount: abc", Either) == ["1:9 $.amount: 'abc' is not a number. Write a number such as 95 or 95.5."]
 
 
 # What a document may not contain
@@ -837,6 +857,15 @@ def test_a_document_is_written_the_way_people_would() -> None:
         "  Two lines\n"
         "  of remarks.\n"
     )
+
+
+def test_only_what_reads_as_the_default_is_left_out() -> None:
+    class Loose(Part, frozen=True, kw_only=True):
+        anything: Any = 1
+
+    assert write(Loose()) == b"{}\n"
+    assert write(Loose(anything=True)) == b"anything: true\n"
+    assert document("{}", Loose) == Loose()
 
 
 @pytest.mark.parametrize("number", [Decimal("NaN"), Decimal("Infinity"), Decimal("1E+50"), float("nan")])

@@ -260,6 +260,15 @@ async def test_environment_variables_do_not_put_a_proxy_in_between(monkeypatch: 
         assert (await http.get(peer.url())).status_code == 200
 
 
+async def test_passwords_lying_about_in_a_file_are_not_sent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    netrc = tmp_path / "netrc"
+    netrc.write_text("machine 127.0.0.1 login someone password hunter2\n")
+    monkeypatch.setenv("NETRC", str(netrc))
+    async with serving(answering()) as peer, inside() as http:
+        assert (await http.get(peer.url())).status_code == 200
+    assert "authorization" not in peer.heads[0].lower()
+
+
 async def test_a_proxy_is_used_and_forbidden_names_do_not_reach_it() -> None:
     resolver = names(reports_example=["93.184.216.34"], inner_example=["127.0.0.1"])
     async with (
