@@ -174,7 +174,7 @@ class Season(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 class DayHours(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The hours, or the breaks, of one date."""
 
-    on: date
+    on: date = msgspec.field(name="date")
     hours: Hours
     name: str = ""
 
@@ -185,7 +185,7 @@ class DayHours(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 class Holiday(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A date on which the site is closed unless an override says otherwise."""
 
-    on: date
+    on: date = msgspec.field(name="date")
     name: str = ""
     provisional: bool = False
     """The authorities may still move it (a date that waits for the moon, say); deadlines that count across it say so."""
@@ -194,7 +194,7 @@ class Holiday(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 class Override(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The last word on one date: `closed`, `usual` (worked as if it were no holiday), or hours of its own."""
 
-    on: date
+    on: date = msgspec.field(name="date")
     hours: Hours | Literal["closed", "usual"]
     reason: str = ""
 
@@ -334,7 +334,7 @@ class Pause(msgspec.Struct, frozen=True):
     until_at: datetime | None = None
 
     def __post_init__(self) -> None:
-        if self.until_at is not None and self.until_at < self.from_at:
+        if self.until_at is not None and _checked(self.until_at) < _checked(self.from_at):
             message = f"a pause from {self.from_at.isoformat()} cannot end at {self.until_at.isoformat()}, before it begins"
             raise RefusedValue(message)
 
@@ -611,11 +611,10 @@ class Clock:
         return local_instant(local, self._zone, nonexistent=nonexistent, ambiguous=self.conventions.ambiguous).replace(tzinfo=None)
 
     def _point(self, at: datetime) -> _Point:
-        """A moment on the counted axis. Raises `CannotCompute` for a naive moment and for one outside the years worked out."""
-        at = _checked(at)
+        """A moment on the counted axis."""
         if self._counted is self._real:
-            return at.astimezone(UTC).replace(tzinfo=None)
-        return at.astimezone(self._zone).replace(tzinfo=None, fold=0)
+            return _utc_point(at)
+        return _checked(at).astimezone(self._zone).replace(tzinfo=None, fold=0)
 
     def _moment(self, point: _Point) -> datetime:
         """The instant (UTC) of a point on the counted axis."""
@@ -657,6 +656,7 @@ class Clock:
 
         Raises `ReversedInterval` when the end lies before the start and the conventions call that an error.
         """
+        start_at, end_at = _checked(start_at), _checked(end_at)
         if end_at < start_at:
             if self.conventions.reversed == "negative":
                 return -self.elapsed(end_at, start_at, pauses)
@@ -817,7 +817,7 @@ class Clock:
         Business time spent in pauses before the deadline is added to it. A deadline at the end of business that is so moved into
         a day ends with the business of that day.
         """
-        pauses = list(pauses)
+        start_at, pauses = _checked(start_at), list(pauses)
         begun_on = self.local_date(start_at)
         on = self.add_working_days(begun_on, days)
         end_of_business = self.conventions.day == "end_of_business"
@@ -879,7 +879,11 @@ class Clock:
 
 def _later(pauses: Iterable[Pause], at: datetime) -> list[Pause]:
     """What of the pauses lies after a moment."""
-    return [Pause(max(pause.from_at, at), pause.until_at) for pause in pauses if pause.until_at is None or pause.until_at > at]
+    return [
+        Pause(max(_checked(pause.from_at), at), pause.until_at)
+        for pause in pauses
+        if pause.until_at is None or _checked(pause.until_at) > at
+    ]
 
 
 def _local(on: date, span: Span) -> _Stretch:
@@ -888,16 +892,20 @@ def _local(on: date, span: Span) -> _Stretch:
 
 
 def _utc_point(at: datetime) -> _Point:
-    return _checked(at).astimezone(UTC).replace(tzinfo=None)
+    return _checked(at).replace(tzinfo=None)
 
 
 def _checked(at: datetime) -> datetime:
+    """The moment in UTC: two moments of one zone would be compared, and added to, by what its clocks show.
+
+    Raises `CannotCompute` for one without an offset, and for one outside the years that are worked out.
+    """
     if at.utcoffset() is None:
         message = f"{at.isoformat()} has no offset, so it is no moment"
         raise CannotCompute(message, f"Write for example {at.isoformat()}+01:00, or Z at the end for UTC.")
     if not FIRST_YEAR < at.year < LAST_YEAR:
         raise CannotCompute(*_out_of_years(at.year))
-    return at
+    return at.astimezone(UTC)
 
 
 def _out_of_years(year: int) -> tuple[str, str]:
@@ -944,7 +952,7 @@ def common_windows(
     calendars: Sequence[Calendar], from_at: datetime, until_at: datetime, conventions: Conventions = DEFAULT_CONVENTIONS
 ) -> list[Window]:
     """When all of them are open at once: the hours in which two sites in two zones can meet."""
-    common = [Window(from_at, until_at)]
+    common = [Window(_checked(from_at), _checked(until_at))]
     for calendar in calendars:
         common = [
             Window(max(one.opens_at, other.opens_at), min(one.closes_at, other.closes_at))

@@ -28,7 +28,7 @@ class DaysOfMonth(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_f
 
     def __post_init__(self) -> None:
         for day in (self.first, self.last):
-            if not day or abs(day) > 31:  # noqa: PLR2004 - no month has more days
+            if not day or abs(day) > 31:
                 message = f"{day} is no day of a month"
                 raise RefusedValue(message, "Write 1 to 31, or -1 to -31 counted from the end.")
         if (self.first < 0) == (self.last < 0) and self.last < self.first:
@@ -103,4 +103,5 @@ class RecurringInterval(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
         if at.utcoffset() is None:
             message = f"{at.isoformat()} has no offset, so it is no moment"
             raise CannotCompute(message, f"Write for example {at.isoformat()}Z.")
+        at = at.astimezone(UTC)
         return any(self.windows(at, at + timedelta(microseconds=1)))

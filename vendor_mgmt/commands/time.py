@@ -24,7 +24,7 @@ import msgspec
 
 from contracts import business_time, public_holidays, reading
 from contracts.business_time import Calendar, Clock, Conventions, Pause, Roll, Span
-from contracts.errors import ContractError, RefusedValue, has_errors, render
+from contracts.errors import ContractError, Finding, RefusedValue, has_errors, render
 from contracts.period import (
     PartPeriods,
     Period,
@@ -38,6 +38,7 @@ from contracts.period import (
     resolve_local,
     zone_named,
 )
+from contracts.recurring_interval import RecurringInterval
 from vendor_mgmt.jobs import recurrence
 
 SCHEMA = "time/1"
@@ -188,17 +189,24 @@ class HoursArgument(click.ParamType[Span]):
             self.fail(str(refusal), param, ctx)
 
 
-def _calendar(name: str) -> Calendar:
-    """The calendar in a file. Prints every finding and exits with 2 when it cannot be used."""
+T = TypeVar("T")
+
+
+def _document(name: str, type_: type[T], check: Callable[[T], list[Finding]]) -> T:
+    """The document in a file. Ends with every finding and exit code 2 when it cannot be used."""
     try:
         data = Path(name).read_bytes()
     except OSError as error:
-        raise Unusable(f"{name} cannot be read: {error.strerror}. Name a calendar document (docs/calendars.md describes one).") from error
-    found = reading.read(data, Calendar, name=name)
-    findings = [*found.findings, *(found.locate(business_time.check(found.document)) if found.document else [])]
+        raise Unusable(f"{name} cannot be read: {error.strerror}. docs/calendars.md describes the document.") from error
+    found = reading.read(data, type_, name=name)
+    findings = [*found.findings, *(found.locate(check(found.document)) if found.document is not None else [])]
     if found.document is None or has_errors(findings):
         raise Unusable(render(findings))
     return found.document
+
+
+def _calendar(name: str) -> Calendar:
+    return _document(name, Calendar, business_time.check)
 
 
 def _choices(type_: Any) -> list[str]:
@@ -449,7 +457,7 @@ def add_command(
             "at": _utc(due_at),
             "local": due.local.isoformat(),
             **({"also": due_at.astimezone(zone_named(also_in)).isoformat()} if also_in else {}),
-            "on": due.local.date().isoformat(),
+            "date": due.local.date().isoformat(),
             "from_at": _utc(start_at),
             "provisional": [on.isoformat() for on in due.provisional],
             "beyond_known_holidays": due.beyond_known_holidays,
@@ -464,7 +472,7 @@ def _answer_date(clock: Clock, on: date, also_in: str | None, *, as_json: bool) 
     zone = clock.calendar.zone
     _answer(
         as_json,
-        {"on": on.isoformat(), **(_times(closes_at, "closes", zone, also_in) if closes_at else {}), **_of(clock.calendar)},
+        {"date": on.isoformat(), **(_times(closes_at, "closes", zone, also_in) if closes_at else {}), **_of(clock.calendar)},
         [f"{on:%a} {on}" + (f", business ends {_shown(closes_at, zone)}" if closes_at else ", not a working day")],
     )
 
@@ -536,7 +544,7 @@ def open_command(calendar: str, at: datetime | date, as_json: bool, conventions:
         working = clock.is_working_day(at)
         _answer(
             as_json,
-            {"working": working, "on": at.isoformat(), **_of(clock.calendar)},
+            {"working": working, "date": at.isoformat(), **_of(clock.calendar)},
             [f"{at:%a} {at} is {'a' if working else 'not a'} working day"],
         )
         return
@@ -548,6 +556,24 @@ def open_command(calendar: str, at: datetime | date, as_json: bool, conventions:
         {"open": is_open, "at": _utc(moment), **_times(changes_at, "closes" if is_open else "opens", zone, None), **_of(clock.calendar)},
         [f"{'open' if is_open else 'closed'}; {'closes' if is_open else 'opens'} {_shown(changes_at, zone)}"],
     )
+
+
+@command.command("within")
+@click.argument("interval", metavar="INTERVAL.yaml")
+@click.option("--at", type=Moment(), required=True, help="The moment.")
+@_json
+def within_command(interval: str, at: datetime | date, as_json: bool) -> None:  # noqa: FBT001
+    r"""Whether a moment lies in a span that returns, such as a maintenance window or quiet hours.
+
+    INTERVAL.yaml names any of times, weekdays, days_of_month, months and years, and a time_zone; docs/calendars.md describes them.
+
+    \b
+    vendor-mgmt time within maintenance.yaml --at 2026-03-31T23:30Z
+    """
+    document = _document(interval, RecurringInterval, lambda _: [])
+    moment = _instant(at, zone_named(document.time_zone), Conventions())
+    within = document.contains(moment)
+    _answer(as_json, {"within": within, "at": _utc(moment), "zone": document.time_zone}, ["inside" if within else "outside"])
 
 
 @command.command("days")
@@ -580,7 +606,7 @@ def days_command(
     if nth is not None:
         on = clock.nth_working_day(Period(from_on, outside), nth)
         shown = None if on is None else on.isoformat()
-        _answer(as_json, {"on": shown, **_of(clock.calendar)}, [f"{on:%a} {on}" if on else f"there is no working day number {nth}"])
+        _answer(as_json, {"date": shown, **_of(clock.calendar)}, [f"{on:%a} {on}" if on else f"there is no working day number {nth}"])
         return
     count = clock.working_days_between(from_on, outside)
     _answer(as_json, {"count": str(count), **_of(clock.calendar)}, [f"{count} working days"])
