@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import enum
 import hashlib
+import itertools
 import unicodedata
 from collections.abc import Mapping, Sequence
 from datetime import date, time, timedelta
@@ -15,6 +16,7 @@ from typing import Literal
 
 import msgspec
 
+from contracts.business_time import DEFAULT_CONVENTIONS, Conventions
 from vendor_mgmt.escalations.conditions import PeriodKind, Window
 
 __all__ = [
@@ -177,6 +179,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
     calendar: str
     client_calendar: str | None = None
+    conventions: Conventions = DEFAULT_CONVENTIONS
     levels: tuple[LevelParameters, ...] = msgspec.field(default_factory=_default_levels)
     first_level: dict[Severity, int] = msgspec.field(default_factory=dict)
     acknowledge_within: BusinessSpan = BusinessSpan(days=1)
@@ -254,7 +257,7 @@ class Series(msgspec.Struct, frozen=True, kw_only=True):
     dimensions: Mapping[str, str] = msgspec.field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        for earlier, later in zip(self.observations, self.observations[1:], strict=False):
+        for earlier, later in itertools.pairwise(self.observations):
             if later.from_ < earlier.until:
                 raise ValueError(
                     f"{self.contract}, {self.site}, {self.kpi}: the period from {later.from_} begins before the one before it ends"

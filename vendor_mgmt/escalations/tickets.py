@@ -70,6 +70,7 @@ __all__ = [
     "deadlines",
     "open_ticket",
     "reason_without_deadline",
+    "replanned",
     "sweep",
     "transition",
 ]
@@ -1066,6 +1067,18 @@ def reason_without_deadline(ticket: Ticket) -> str | None:
     if ticket.is_exhausted:
         return "escalation exhausted: on the agenda of the next governance meeting"
     return None
+
+
+def replanned(ticket: Ticket, *, calendars: Calendars, at: datetime) -> Transition:
+    """The ticket under newer versions of its calendars: a warning whose moment now lies ahead will be given again then."""
+    move = _Move(ticket, SYSTEM, at, calendars)
+    before = {f"{watch.name.value}:{each.percent}" for watch in ticket.watches for each in watch.fired}
+    for watch in ticket.watches:
+        move.change(watch.name, functools.partial(clocks.recompute, goal=watch.goal, clock=_calendar_of(watch.name, calendars), at=at))
+    after = {f"{watch.name.value}:{each.percent}" for watch in move.ticket.watches for each in watch.fired}
+    versions = {calendar.calendar.id: calendar.calendar.version for calendar in (calendars.vendor, calendars.client)}
+    move.record("deadlines_replanned", detail={"calendars": versions, "armed_again": sorted(before - after)})
+    return move.done()
 
 
 def sweep(

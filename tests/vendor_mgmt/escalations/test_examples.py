@@ -273,7 +273,7 @@ def _raise(case: Case) -> None:
 def _raise_again(case: Case) -> None:
     book = Book(_rules(case["rules"]))
     book.close(case["periods"])
-    found = book.close([*case["periods"], *case.get("more_periods", [])], _rules(case.get("new_rules", case["rules"])))
+    found = book.close([*case["periods"], *case.get("more_periods", [])], _rules(case["new_rules"] if "new_rules" in case else case["rules"]))
     expect = case["expect"]
     assert len(book.tickets) == expect.get("tickets", 1)
     one = book.tickets[-1]
@@ -360,7 +360,7 @@ def _escalated_clock(case: Case) -> None:
 def _exhausted(case: Case) -> None:
     found = ticket()
     at = OPENED_AT
-    records = []
+    records: list[tickets.Record] = []
     for _ in range(200):
         at += timedelta(days=1)
         result = tickets.sweep(found, calendars=calendars(), at=at)

@@ -1,0 +1,1 @@
+"""Everything that leaves the database: the outbox, and the channels that empty it."""
