@@ -66,7 +66,6 @@ class Mapped(msgspec.Struct, frozen=True, kw_only=True):
     staged: list[tuple[int, str]]
     refused: list[Refusal]
     flagged: list[Flag]
-    skipped: int
 
 
 class Stopped(Exception):  # noqa: N818 - an outcome the source's document asked for, not an error
@@ -168,7 +167,6 @@ class Mapper:
         )
         self._read_known_at = None if mapping.known_at is None else _moment_reader(mapping.known_at)
         self._future = next((check.then for check in source.checks_in_force if check.check == "future"), None)
-        self._totals = {word.casefold() for word in source.rows.totals}
 
     def map(self, rows: Sequence[tuple[Any, ...] | BrokenRow], first_row: int) -> Mapped:
         """What the rows say. `first_row` is the number of the first of them. Raises `Stopped`."""
@@ -184,7 +182,7 @@ class Mapper:
         for row_number, row in enumerate(rows, first_row):
             span: _Span | _RefusedCell | None = None
             try:
-                if type(row) is BrokenRow:
+                if isinstance(row, BrokenRow):
                     raise _RefusedCell("not_a_row", row.reason)
                 raw_span = None if span_column is None else row[span_column]
                 try:
@@ -206,28 +204,21 @@ class Mapper:
             except _RefusedCell as cell:
                 refused.append(self._refusal(row_number, cell, row, span))
                 continue
+            cells: tuple[Any, ...] = row
             for target in place.targets:  # type: ignore[union-attr]
-                value = row[target.column]
+                value = cells[target.column]
                 try:
                     if type(value) is int and target.is_plain and value >= 0:
                         text = str(value)
                     else:
                         text = self._value(value, target, row_number, flagged)
-                    n = "\\N" if target.n_column is None else _number(row[target.n_column], target.number, target.number.n or "") or "\\N"
+                    n = "\\N" if target.n_column is None else _number(cells[target.n_column], target.number, target.number.n or "") or "\\N"
                 except _RefusedCell as cell:
                     refused.append(self._refusal(row_number, cell, row, span))
                     continue
                 line = f"\t{place.grain}\t{span.text}\t{text}\t{n}\t{reported_at}\t{row_number}\n"  # type: ignore[union-attr]
                 staged.append((target.series, line))
-        return Mapped(staged=staged, refused=refused, flagged=flagged, skipped=0)
-
-    def is_no_data(self, row: Sequence[Any]) -> bool:
-        """Whether a row of a file is empty, a total of others, or a note: nothing, or nothing but one text, in the mapped columns."""
-        filled = [cell for cell in row[: len(self.source.mapped_columns)] if cell is not None and cell is not ABSENT and str(cell).strip()]
-        if len(filled) <= 1 and len(self.source.mapped_columns) > 2:
-            return True
-        first = next((str(cell).strip().casefold().rstrip(":") for cell in filled if isinstance(cell, str)), "")
-        return first in self._totals
+        return Mapped(staged=staged, refused=refused, flagged=flagged)
 
     def _place(self, key: Any, row: tuple[Any, ...], span: _Span | _RefusedCell) -> _Place | _RefusedCell:
         try:

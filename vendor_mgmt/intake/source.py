@@ -20,7 +20,7 @@ Read like a contract, with `contracts.reading.read(text, Source)`, so that all f
 from __future__ import annotations
 
 import re
-from datetime import date
+from datetime import date, datetime, time
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
@@ -29,6 +29,7 @@ from msgspec import Meta, field
 
 from contracts.errors import RefusedValue
 from contracts.period import Grain, UnknownTimeZone, zone_named
+from vendor_mgmt.jobs import recurrence
 
 Name = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,79}$")]
 Text = Annotated[str, Meta(min_length=1)]
@@ -201,15 +202,31 @@ class Schedule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     rule: Text
     zone: Text
+    at: time | None = None
+    """Time of day, for a rule that names no hour."""
     starts_on: date | None = None
     catch_up: Literal["latest", "all", "none"] = "latest"
     overlap: Literal["skip", "queue"] = "skip"
 
     def __post_init__(self) -> None:
-        try:
-            zone_named(self.zone)
-        except UnknownTimeZone as error:
-            raise RefusedValue(str(error), field="zone") from None
+        if self.at is not None and "BYHOUR" in self.rule.upper():
+            raise RefusedValue("the rule names an hour and `at` another", "Write one of the two.", field="at")
+        wrong = [finding for finding in recurrence.check(self.recurrence) if finding.severity == "error"]
+        if wrong:
+            field_name = "zone" if wrong[0].path.endswith("zone") else "rule"
+            raise RefusedValue(wrong[0].message, wrong[0].repair, field=field_name)
+
+    @property
+    def full_rule(self) -> str:
+        """The rule with the time of day said in it."""
+        if self.at is None:
+            return self.rule
+        return f"{self.rule};BYHOUR={self.at.hour};BYMINUTE={self.at.minute};BYSECOND={self.at.second}"
+
+    @property
+    def recurrence(self) -> recurrence.Recurrence:
+        starts = datetime.combine(self.starts_on or date(2000, 1, 1), time(0))
+        return recurrence.Recurrence(rrule=self.full_rule, zone=self.zone, starts=starts)
 
 
 class Cell(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -60,10 +60,10 @@ async def read(source: Source, reader: HttpJson, asked: Asked, client: httpx.Asy
     """The pages of a source. Raises `ReadingFailed`, also after pages were given."""
     session = _Session(reader, client)
     pick = picker(source.kept_columns)
-    request: _Request | None = _Request(url=reader.url, parameters=_parameters(reader, asked))
+    first = _Request(url=reader.url, parameters=_parameters(reader, asked))
     number, rows_read, repetitions, last_sha256 = 0, 0, 0, ""
     seen: set[str] = set()
-    fetching = asyncio.ensure_future(session.fetch(request))
+    fetching = asyncio.ensure_future(session.fetch(first))
     try:
         while True:
             answer = await fetching
@@ -246,7 +246,7 @@ def _whole_rows(body: bytes, reader: HttpJson) -> list[Any]:
     if position < 0 or text.lstrip()[:1] not in ("{", "["):
         return []
     decoder = json.JSONDecoder(parse_float=Decimal, parse_constant=str)
-    rows = []
+    rows: list[Any] = []
     space = re.compile(r"[\s,]*")
     while True:
         position = space.match(text, position).end()  # type: ignore[union-attr] # it matches nothing, too

@@ -11,7 +11,7 @@ import hashlib
 import operator
 import os
 import unicodedata
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -180,6 +180,14 @@ def _position(name: str, columns: Sequence[tuple[str, ...]]) -> int | None:
         if len(places) == 1:
             return places[0]
     return None
+
+
+def is_no_data(cells: Sequence[Any], totals: Collection[str]) -> bool:
+    """Whether a row is empty, a note (one text and nothing else), or a total of other rows. `totals` are case-folded words."""
+    filled = [cell for cell in cells if cell is not None and cell is not ABSENT and str(cell).strip()]
+    if not filled or (len(filled) == 1 and len(cells) > 2 and isinstance(filled[0], str)):
+        return True
+    return any(cell.strip().casefold().rstrip(":") in totals for cell in filled if isinstance(cell, str))
 
 
 def sha256(data: bytes) -> str:

@@ -1,0 +1,587 @@
+"""Pulling over real HTTP into a real database: nothing lost, nothing doubled, nothing believed blindly."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from scorecards import measurement_queries
+from vendor_mgmt.database import transaction
+from vendor_mgmt.intake import queries
+from vendor_mgmt.intake.pull import Pulled, Request, pull_now
+
+TODAY = datetime.now(UTC).date()
+MEASURES = {"audited": {}, "correct": {"part_of": "audited"}, "invoice": {"money": True}}
+MAPPING = {
+    "site": {"column": "site"},
+    "dimensions": {"workstream": {"column": "queue"}},
+    "span": {"starts_on": {"column": "day"}},
+    "measures": {"audited": {"column": "audited"}, "correct": {"column": "correct"}},
+}
+
+
+def day(back: int) -> str:
+    return (TODAY - timedelta(days=back)).isoformat()
+
+
+def row(back: int, audited: Any = 100, correct: Any = 95, site: str = "lisbon-1", **more: Any) -> dict[str, Any]:
+    return {"site": site, "queue": "product", "day": day(back), "audited": audited, "correct": correct, **more}
+
+
+async def portfolio() -> None:
+    async with transaction() as connection:
+        vendor = await connection.fetchval(
+            "INSERT INTO vendor (code, name, in_house, created_at) VALUES ('harbour', 'Harbour', false, now()) RETURNING id"
+        )
+        for code in ("lisbon-1", "porto-2"):
+            await connection.execute(
+                "INSERT INTO site (code, name, vendor, time_zone, created_at) VALUES ($1, 'A site', $2, 'Europe/Lisbon', now())",
+                code,
+                vendor,
+            )
+        contract = await connection.fetchval(
+            "INSERT INTO contract (code, title, vendor, lineage, created_at) VALUES ('IB', 'Iberia', $1, 1, now()) RETURNING id", vendor
+        )
+        await connection.execute(
+            "INSERT INTO contract_version (contract, number, in_force_from, document, text, sha256, agreed_at, agreed_by)"
+            " VALUES ($1, 1, '2026-01-01', $2, 'x', $3, now(), 1)",
+            contract,
+            json.dumps({"measures": MEASURES}),
+            "0" * 64,
+        )
+
+
+async def source(api: Any | None = None, **changed: Any) -> None:
+    reader = {"type": "http_json", "url": api.url, "rows": "data", "paging": {"type": "cursor"}} if api is not None else {}
+    reader |= {"window": {"since": "since", "until": "until"}, "limits": {"attempts": 3, "patience_s": 5, "page_s": 2}} if api else {}
+    document = {
+        "source": "harbour-daily",
+        "owner": "client.data",
+        "vendor": "harbour",
+        "reader": reader | changed.pop("reader", {}),
+        "mapping": MAPPING,
+    }
+    async with transaction() as connection:
+        await queries.save_source(connection, json.dumps(document | changed).encode(), now=datetime.now(UTC))
+
+
+async def pulled(**request: Any) -> Pulled:
+    result, found = await pull_now(Request(source="harbour-daily", **request))
+    assert found is not None, result
+    return found
+
+
+async def stored(as_of: datetime | None = None) -> dict[tuple[str, str, str], Decimal | None]:
+    """Site, measure and day → current value."""
+    async with transaction() as connection:
+        series = {one.id: one for one in await measurement_queries.series_of(connection)}
+        sites = {found["id"]: found["code"] for found in await connection.fetch("SELECT id, code FROM site")}
+        rows = await measurement_queries.rows(connection, list(series), date(2020, 1, 1), date(2040, 1, 1), as_of=as_of)
+    return {(sites[series[one.series].site], series[one.series].measure, one.starts_on.isoformat()): one.value for one in rows}
+
+
+async def refused(state: str = "open") -> list[queries.RefusedRow]:
+    async with transaction() as connection:
+        return await queries.refused_rows(connection, state=state)
+
+
+@pytest.fixture
+async def site_data(database: str) -> AsyncIterator[None]:
+    await portfolio()
+    yield
+
+
+pytestmark = pytest.mark.usefixtures("site_data")
+
+
+async def test_rows_of_all_pages_become_measurements_and_the_watermark_moves(api: Any) -> None:
+    api.script(rows=[row(back) for back in range(250, 0, -1)], paging="cursor")
+    await source(api)
+    first = await pulled()
+    assert (first.state, first.pages, first.rows_read, first.added, first.refused) == ("done", 3, 250, 500, 0)
+    assert first.watermark_on == TODAY
+    assert (await stored())["lisbon-1", "correct", day(1)] == 95
+    again = await pulled()
+    # Only the restatement window is asked for again, and nothing in it has changed.
+    assert (again.rows_read, again.added, again.changed, again.unchanged) == (7, 0, 0, 14)
+    assert api.requests()[-1]["query"]["since"] == day(7)
+
+
+async def test_the_token_is_sent_and_never_stored(api: Any, database: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HARBOUR_TOKEN", "s3cret-t0ken")
+    api.script(rows=[row(1)], token="s3cret-t0ken")
+    await source(api, reader={"auth": {"type": "bearer", "token": {"env": "HARBOUR_TOKEN"}}})
+    assert (await pulled()).added == 2
+    assert await found_anywhere("s3cret-t0ken") == []
+
+
+async def test_a_credential_that_is_not_there_is_said_in_words(api: Any) -> None:
+    await source(api, reader={"auth": {"type": "bearer", "token": {"env": "NOT_SET_ANYWHERE"}}})
+    result, found = await pull_now(Request(source="harbour-daily"))
+    assert (result.state, found) == ("failed", None)
+    assert result.error == "The credential is to come from the variable NOT_SET_ANYWHERE, which is not set. Set it."
+
+
+async def test_an_oauth_token_is_fetched_first(api: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CLIENT_SECRET", "shh")
+    api.script(rows=[row(1)], token="from-issuer")
+    auth = {
+        "type": "oauth2_client_credentials",
+        "token_url": f"{api.base}/token",
+        "client_id": "us",
+        "client_secret": {"env": "CLIENT_SECRET"},
+    }
+    await source(api, reader={"auth": auth})
+    assert (await pulled()).added == 2
+
+
+@pytest.mark.parametrize(
+    ("style", "paging"),
+    [
+        ("page", {"type": "page_number"}),
+        ("offset", {"type": "offset", "total": "total", "size": 100}),
+        ("cursor", {"type": "cursor"}),
+        ("link", {"type": "link"}),
+    ],
+)
+async def test_every_way_of_paging_reads_every_row_once(api: Any, style: str, paging: dict[str, Any]) -> None:
+    api.script(rows=[row(back) for back in range(250, 0, -1)], paging=style)
+    await source(api, reader={"paging": paging})
+    found = await pulled()
+    assert (found.state, found.rows_read, found.added) == ("done", 250, 500)
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        {"status": 429, "retry_after": "0"},
+        503,
+        500,
+        {"fault": "reset"},
+        {"fault": "short"},
+        {"fault": "body", "body": b"<html>Sorry</html>"},
+    ],
+    ids=str,
+)
+async def test_what_may_pass_by_itself_is_tried_again(api: Any, fault: Any) -> None:
+    api.script(rows=[row(back) for back in range(150, 0, -1)], paging="cursor", faults=[None, fault])
+    await source(api)
+    found = await pulled()
+    assert (found.state, found.added) == ("done", 300)
+
+
+async def test_the_source_is_left_alone_for_as_long_as_it_asks(api: Any) -> None:
+    api.script(rows=[row(1)], faults=[{"status": 429, "retry_after": "1"}])
+    await source(api)
+    started = datetime.now(UTC)
+    assert (await pulled()).state == "done"
+    assert datetime.now(UTC) - started >= timedelta(seconds=1)
+
+
+@pytest.mark.parametrize(
+    ("fault", "words"),
+    [
+        ({"fault": "body", "body": b"<html>Sorry</html>"}, "a web page"),
+        ({"fault": "body", "body": b"\x00\xff garbage", "type": "application/json"}, "something that is no JSON"),
+        ({"fault": "body", "body": b""}, "nothing instead of JSON"),
+        (503, "503"),
+        (403, "Check what these credentials may read"),
+        ({"fault": "drip"}, "in time"),
+        ({"fault": "bomb"}, "unpacks to more than"),
+    ],
+    ids=lambda value: str(value)[:50],
+)
+async def test_a_source_that_answers_nothing_usable_fails_the_run_in_words_and_the_next_pull_repairs_it(
+    api: Any, fault: Any, words: str
+) -> None:
+    api.script(rows=[row(1)], faults=[fault] * 3)
+    await source(api, reader={"limits": {"attempts": 2, "patience_s": 3, "page_s": 1}})
+    result, found = await pull_now(Request(source="harbour-daily"))
+    assert (result.state, found) == ("failed", None)
+    assert words in (result.error or "")
+    assert await stored() == {}
+    api.script(rows=[row(1)])
+    assert (await pulled()).added == 2
+
+
+async def test_half_a_page_gives_its_whole_rows_and_the_next_pull_the_rest(api: Any) -> None:
+    rows = [row(back) for back in range(5, 0, -1)]
+    whole = json.dumps({"data": rows, "next": None}).encode()
+    api.script(bodies=[whole[: whole.index(day(2).encode())]], paging="cursor")
+    await source(api)
+    half = await pulled()
+    assert (half.state, half.is_complete, half.added, half.watermark_on) == ("partial", False, 6, None)
+    assert "not read to its end" in half.findings[0]
+    api.script(rows=rows)
+    rest = await pulled()
+    assert (rest.state, rest.added, rest.unchanged, rest.watermark_on) == ("done", 4, 6, TODAY)
+
+
+async def test_when_a_later_page_cannot_be_had_the_earlier_ones_count_and_the_watermark_stays(api: Any) -> None:
+    api.script(rows=[row(back) for back in range(250, 0, -1)], paging="cursor", faults=[None, None, 500, 500, 500])
+    await source(api)
+    found = await pulled()
+    assert (found.state, found.added, found.watermark_on) == ("partial", 400, None)
+    api.script(rows=[row(back) for back in range(250, 0, -1)], paging="cursor")
+    assert (await pulled()).added == 100
+
+
+BAD_ROWS = {
+    "not_a_row": "not an object",
+    "unknown_site": row(3, site="atlantis"),
+    "bad_date": row(3) | {"day": "yesterday"},
+    "future": row(-2),
+    "bad_value": row(3, audited="many"),
+    "nan": row(3, audited=float("nan")),
+    "wrong_type": row(3, audited={"a": 1}),
+    "negative": row(3, audited=-5, correct=0),
+    "part_of": row(3, audited=100, correct=101),
+    "missing_column": {key: value for key, value in row(3).items() if key != "correct"},
+    "true": row(3, audited=True),
+    "huge": row(3, audited=Decimal("1E+400")),
+}
+CHECKS = {"nan": "bad_value", "wrong_type": "bad_value", "true": "bad_value", "huge": "bad_value"}
+
+
+@pytest.mark.parametrize("fault", BAD_ROWS)
+async def test_a_bad_row_is_kept_with_its_reason_while_the_good_ones_go_in_and_the_next_pull_repairs_it(api: Any, fault: str) -> None:
+    bad = BAD_ROWS[fault]
+    body = json.dumps({"data": [row(4), bad, row(2)], "next": None}, default=float).replace("Infinity", "1E+400").encode()
+    api.script(bodies=[body])
+    await source(api)
+    found = await pulled()
+    assert found.state == "partial"
+    assert found.refused == 1
+    assert (found.is_complete, found.watermark_on) == (True, TODAY)
+    good = await stored()
+    assert good["lisbon-1", "audited", day(4)] == good["lisbon-1", "audited", day(2)] == 100
+    assert ("lisbon-1", "correct", day(3)) not in good or good["lisbon-1", "correct", day(3)] in (95, 0)
+    (kept,) = await refused()
+    assert kept.check == CHECKS.get(fault, fault)
+    assert kept.row_number == 2
+    assert kept.reason.endswith((".", "value."))
+    if fault != "not_a_row":
+        assert kept.raw_row["queue"] == "product"
+    api.script(rows=[row(4), row(3), row(2)])
+    repaired = await pulled()
+    assert (repaired.state, repaired.refused) == ("done", 0)
+    assert await refused() == []
+    assert [one.id for one in await refused("replaced")] == [kept.id]
+    assert (await stored())["lisbon-1", "correct", day(3)] == 95
+
+
+async def test_an_unknown_measure_of_a_long_table_is_refused(api: Any) -> None:
+    mapping = {
+        "site": {"column": "site"},
+        "span": {"starts_on": {"column": "day"}},
+        "measure": {"column": "measure"},
+        "value": {"column": "value"},
+    }
+    rows = [{"site": "porto-2", "day": day(2), "measure": name, "value": 5} for name in ("audited", "smiles")]
+    api.script(rows=rows)
+    await source(api, mapping=mapping)
+    found = await pulled()
+    assert (found.state, found.added, found.refused) == ("partial", 1, 1)
+    (kept,) = await refused()
+    assert (kept.check, kept.raw_row["measure"]) == ("unknown_measure", "smiles")
+
+
+async def test_a_restated_whole_below_its_stored_part_is_not_believed(api: Any) -> None:
+    api.script(rows=[row(3)])
+    await source(api)
+    await pulled()
+    mapping = MAPPING | {"measures": {"audited": {"column": "audited"}}}
+    await source(api, mapping=mapping)
+    api.script(rows=[row(3, audited=90)])
+    found = await pulled()
+    assert (found.changed, found.refused) == (0, 1)
+    assert found.shown[0].reason == "audited is 90, less than the 95 of its part correct that is stored."
+
+
+async def test_a_row_refused_long_ago_is_reached_for_again(api: Any) -> None:
+    api.script(rows=[row(40, audited="many"), row(1)])
+    await source(api)
+    assert (await pulled()).refused == 1
+    api.script(rows=[row(40), row(1)])
+    assert (await pulled()).state == "done"
+    assert api.requests()[0]["query"]["since"] == day(40)
+    assert (await stored())["lisbon-1", "audited", day(40)] == 100
+
+
+async def test_a_page_given_twice_and_pages_out_of_order_change_nothing(api: Any) -> None:
+    pages = [[row(back) for back in range(start, start - 3, -1)] for start in (12, 9, 6, 3)]
+    shuffled = [pages[2], pages[0], pages[0], pages[3], pages[1]]
+    bodies = [{"data": page, "next": str(i + 1) if i < len(shuffled) else None} for i, page in enumerate(shuffled, 1)]
+    api.script(bodies=bodies)
+    await source(api)
+    found = await pulled()
+    assert (found.state, found.rows_read, found.added) == ("done", 15, 24)
+
+
+async def test_a_source_that_leads_in_a_circle_is_left(api: Any) -> None:
+    api.script(bodies=[{"data": [row(3)], "next": "2"}, {"data": [row(2)], "next": "1"}, {"data": [row(1)], "next": "1"}], paging="cursor")
+    await source(api)
+    found = await pulled()
+    assert (found.state, found.is_complete) == ("partial", False)
+    assert "leads back" in found.findings[0]
+
+
+async def test_columns_that_are_renamed_between_pages_refuse_their_rows_and_no_others(api: Any) -> None:
+    renamed = [{**row(back), "day": day(back)} for back in (2, 1)]
+    for one in renamed:
+        one["total"] = one.pop("audited")
+    api.script(bodies=[{"data": [row(4), row(3)], "next": "2"}, {"data": renamed, "next": None}])
+    await source(api)
+    found = await pulled()
+    assert (found.state, found.added, found.refused) == ("partial", 6, 2)
+    assert {one.check for one in await refused()} == {"missing_column"}
+
+
+async def test_empty_is_missing_and_zero_is_zero(api: Any) -> None:
+    api.script(rows=[row(2, audited=None, correct=None), row(1, audited=0, correct=0)])
+    await source(api)
+    assert (await pulled()).state == "done"
+    values = await stored()
+    assert values["lisbon-1", "audited", day(2)] is None
+    assert values["lisbon-1", "audited", day(1)] == 0
+
+
+async def test_decimals_arrive_exactly(api: Any) -> None:
+    api.script(
+        bodies=[
+            b'{"data": [{"site": "lisbon-1", "queue": "p", "day": "%s", "audited": 80.10, "correct": 0.1000000000000000055}]}'
+            % day(1).encode()
+        ]
+    )
+    await source(api)
+    await pulled()
+    values = await stored()
+    assert str(values["lisbon-1", "audited", day(1)]) == "80.10"
+    assert values["lisbon-1", "correct", day(1)] == Decimal("0.1000000000000000055")
+
+
+async def test_a_dry_run_shows_what_would_change_and_changes_nothing(api: Any) -> None:
+    api.script(rows=[row(2), row(1)])
+    await source(api)
+    shown = await pulled(dry_run=True)
+    assert (shown.added, shown.is_dry_run) == (4, True)
+    assert await stored() == {}
+    assert (await pulled()).added == 4
+
+
+async def test_a_backfill_reads_its_range_and_never_moves_the_watermark(api: Any) -> None:
+    api.script(rows=[row(back) for back in range(60, 0, -1)])
+    await source(api, first_day=day(10))
+    assert (await pulled()).added == 20
+    filled = await pulled(from_=TODAY - timedelta(days=30), until=TODAY - timedelta(days=20), reason="the vendor found them")
+    assert (filled.added, filled.is_backfill, filled.watermark_on) == (20, True, TODAY)
+    async with transaction() as connection:
+        await connection.execute("UPDATE source SET watermark_on = $1", TODAY - timedelta(days=5))
+    assert (await pulled(from_=TODAY - timedelta(days=3), until=TODAY)).watermark_on == TODAY - timedelta(days=5)
+
+
+async def test_a_check_that_stops_stores_nothing(api: Any) -> None:
+    api.script(rows=[row(2), row(1, audited=-1)])
+    await source(api, checks=[{"check": "negative", "then": "stop"}])
+    result, found = await pull_now(Request(source="harbour-daily"))
+    assert (result.state, found) == ("failed", None)
+    assert "stopped the pull: Row 2" in (result.error or "")
+    assert await stored() == {}
+
+
+async def test_a_figure_that_stands_still_jumps_or_vanishes_is_flagged_and_goes_in(api: Any) -> None:
+    api.script(rows=[row(back, audited=100 + back) for back in range(30, 1, -1)])
+    checks = [
+        {"check": "frozen", "then": "flag", "times": 14, "measures": ["correct"]},
+        {"check": "jump", "then": "flag"},
+        {"check": "zero", "then": "flag"},
+    ]
+    await source(api, checks=checks)
+    first = await pulled()
+    assert first.state == "done"
+    assert any("has been 95 for 29 spans" in finding for finding in first.findings)
+    api.script(rows=[row(1, audited=9000, correct=0)])
+    second = await pulled()
+    assert (second.state, second.added) == ("done", 2)
+    assert any("audited is 9000, where" in finding for finding in second.findings)
+    assert any("correct is 0, where 95 is usual" in finding for finding in second.findings)
+
+
+async def test_a_site_that_delivers_nothing_is_missed(api: Any) -> None:
+    api.script(rows=[row(back, site=site) for site in ("lisbon-1", "porto-2") for back in (9, 8)])
+    await source(api, checks=[{"check": "missing", "then": "flag"}])
+    await pulled()
+    api.script(rows=[row(back) for back in range(7, 0, -1)])
+    found = await pulled()
+    assert any(finding.startswith("porto-2 delivered nothing for 7 of 7 days") for finding in found.findings)
+
+
+CANARY = "Maria Canaria 4711"
+
+
+async def test_a_name_in_a_column_that_is_not_listed_is_found_nowhere_afterwards(api: Any, caplog: pytest.LogCaptureFixture) -> None:
+    good, bad = row(2, agent=CANARY), row(1, audited="many", agent=CANARY)
+    api.script(rows=[good, bad, f"{CANARY} is not a row"])
+    await source(api)
+    found = await pulled()
+    assert (found.added, found.refused) == (3, 2)
+    api.script(bodies=[f"{CANARY}, no JSON".encode()])
+    await pull_now(Request(source="harbour-daily"))
+    assert await found_anywhere(CANARY) == []
+    assert CANARY not in caplog.text
+
+
+async def found_anywhere(text: str) -> list[str]:
+    """The tables in which a text stands, raw answers unpacked."""
+    places = []
+    async with transaction() as connection:
+        tables = await connection.fetch(
+            "SELECT format('%I.%I', schemaname, tablename) AS name FROM pg_tables WHERE schemaname IN ('public', 'queue')"
+        )
+        for table in tables:
+            if await connection.fetchval(f"SELECT EXISTS (SELECT FROM {table['name']} AS t WHERE t::text LIKE '%' || $1 || '%')", text):
+                places.append(table["name"])
+        for answer in await connection.fetch("SELECT id, content FROM raw_answer"):
+            import zlib
+
+            if text.encode() in zlib.decompress(answer["content"]):
+                places.append(f"raw answer {answer['id']}")
+    return places
+
+
+async def test_the_raw_answer_is_kept_once_however_often_it_comes(api: Any) -> None:
+    api.script(rows=[row(2), row(1)])
+    await source(api)
+    await pulled()
+    await pulled()
+    async with transaction() as connection:
+        assert await connection.fetchval("SELECT count(*) FROM raw_answer") == 1
+        assert await connection.fetchval("SELECT count(*) FROM pull_answer") == 2
+        kept = await queries.raw_rows(connection, 1, [2])
+    assert kept == {2: {"site": "lisbon-1", "queue": "product", "day": day(1), "audited": 100, "correct": 95}}
+
+
+async def test_what_was_known_then_never_changes(api: Any) -> None:
+    api.script(rows=[row(2), row(1)])
+    await source(api)
+    first = await pulled()
+    before = await stored(as_of=first.known_at)
+    api.script(rows=[row(2, audited=110), row(1, correct=90)])
+    second = await pulled()
+    assert second.changed == 2
+    assert await stored(as_of=first.known_at) == before
+    assert await stored(as_of=second.known_at) == await stored() != before
+
+
+async def test_nothing_private_is_reached_unless_it_is_allowed(api: Any) -> None:
+    from vendor_mgmt.intake import pull
+
+    pull.configure(allow_private=False)
+    await source(api)
+    result, _ = await pull_now(Request(source="harbour-daily"))
+    assert result.state == "failed"
+    assert "only https is allowed" in (result.error or "")
+    assert api.requests() == []
+
+
+# Files
+
+
+HEADER = "Standort;Warteschlange;Tag;Geprüft;Richtig\n"
+FILE_MAPPING = {
+    "site": {"column": "Standort", "codes": "sites"},
+    "dimensions": {"workstream": {"column": "Warteschlange"}},
+    "span": {"starts_on": {"column": "Tag", "format": "%d.%m.%Y"}},
+    "measures": {"audited": {"column": "Geprüft", "decimal": ","}, "correct": {"column": "Richtig", "decimal": ","}},
+}
+CODES = {"sites": [{"theirs": "LIS", "ours": "lisbon-1"}, {"theirs": "OPO", "ours": "porto-2"}]}
+
+
+async def folder_source(folder: Path, **reader: Any) -> None:
+    await source(reader={"type": "csv", "folder": str(folder), "settle_s": 0} | reader, mapping=FILE_MAPPING, codes=CODES)
+
+
+async def test_a_file_as_people_send_it_is_read_once_and_again_when_it_changes(database: str, tmp_path: Path) -> None:
+    text = (
+        "Bericht Harbour;;;;\n\n"
+        + HEADER
+        + "LIS;a;01.03.2026;1.234;1.200,5\nOPO;a;01.03.2026;;\nSumme;;;1.234;1.200,5\nStand: 2.3.2026;;;;\n"
+    )
+    (tmp_path / "march.csv").write_bytes(text.encode("cp1252"))
+    await folder_source(tmp_path)
+    first = await pulled()
+    assert (first.state, first.rows_read, first.added, first.watermark_on) == ("done", 2, 4, date(2026, 3, 2))
+    values = await stored()
+    assert values["lisbon-1", "audited", "2026-03-01"] == 1234
+    assert values["lisbon-1", "correct", "2026-03-01"] == Decimal("1200.5")
+    assert values["porto-2", "audited", "2026-03-01"] is None
+    assert (await pulled()).rows_read == 0
+    (tmp_path / "march.csv").write_bytes(text.replace("1.234", "1.235").encode("cp1252"))
+    assert (await pulled()).changed == 1
+
+
+async def test_a_file_with_a_bad_line_gives_its_good_ones_and_is_repaired_by_its_successor(database: str, tmp_path: Path) -> None:
+    file = tmp_path / "march.csv"
+    file.write_text(HEADER + "LIS;a;01.03.2026;10;9\nMAD;a;01.03.2026;10;9\nLIS;a;02.03\n")
+    (tmp_path / "garbage.csv").write_bytes(b"\x89PNG\r\n\x00\x00" * 20)
+    await folder_source(tmp_path)
+    first = await pulled()
+    assert (first.state, first.added, first.refused) == ("partial", 2, 2)
+    assert {one.check for one in await refused()} == {"unknown_code", "not_a_row"}
+    (tmp_path / "garbage.csv").unlink()
+    file.write_text(HEADER + "LIS;a;01.03.2026;10;9\nOPO;a;01.03.2026;10;9\nLIS;a;02.03.2026;5;5\n")
+    second = await pulled()
+    assert (second.state, second.added, second.unchanged) == ("done", 4, 2)
+    assert await refused() == []
+
+
+async def test_a_workbook_with_titles_merged_headings_percentages_and_totals_is_read(database: str, tmp_path: Path) -> None:
+    import openpyxl
+
+    book = openpyxl.Workbook()
+    sheet = book.active
+    assert sheet is not None
+    sheet["A1"] = "Quality report, Iberia"
+    sheet["A3"], sheet["B3"], sheet["C3"], sheet["E3"] = "Site", "Day", "Decisions", "Rate"
+    sheet.merge_cells("C3:D3")
+    sheet["C4"], sheet["D4"] = "Audited", "Correct"
+    for r, (site_code, when, audited, correct, rate) in enumerate(
+        [("LIS", date(2026, 3, 1), 100, 95, 0.934), (None, date(2026, 3, 2), "1 200", 1100.5, "93,4 %")], 5
+    ):
+        sheet.cell(r, 1, site_code), sheet.cell(r, 2, when), sheet.cell(r, 3, audited), sheet.cell(r, 4, correct)
+        sheet.cell(r, 5, rate).number_format = "0.0%"
+    sheet.merge_cells("A5:A6")
+    sheet["A7"], sheet["C7"], sheet["D7"] = "Grand total", 1300, 1195.5
+    sheet["A9"] = "Audited by the client's team."
+    book.save(tmp_path / "iberia.xlsx")
+    mapping = {
+        "site": {"column": "Site", "codes": "sites"},
+        "span": {"starts_on": {"column": "Day"}},
+        "measures": {
+            "audited": {"column": "Decisions / Audited"},
+            "correct": {"column": "correct"},
+            "invoice": {"column": "Rate", "decimal": ","},
+        },
+    }
+    await source(reader={"type": "xlsx", "folder": str(tmp_path), "settle_s": 0}, mapping=mapping, codes=CODES)
+    found = await pulled()
+    assert (found.state, found.added, found.shown) == ("done", 6, [])
+    values = await stored()
+    assert values["lisbon-1", "audited", "2026-03-02"] == 1200
+    assert values["lisbon-1", "correct", "2026-03-02"] == Decimal("1100.5")
+    assert values["lisbon-1", "invoice", "2026-03-01"] == values["lisbon-1", "invoice", "2026-03-02"] == Decimal("93.4")
+
+
+async def test_a_workbook_that_is_cut_off_keeps_no_other_file_out(database: str, tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text(HEADER + "LIS;a;01.03.2026;10;9\n")
+    (tmp_path / "b.csv").write_text("nothing of use\n")
+    await folder_source(tmp_path)
+    found = await pulled()
+    assert (found.state, found.added, found.is_complete) == ("partial", 2, False)
+    assert "names the columns" in found.findings[0]

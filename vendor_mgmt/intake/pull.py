@@ -1,0 +1,462 @@
+"""One pull, from the source to stored measurements. Read `pull` from top to bottom.
+
+What comes is staged page by page on a connection of its own, outside any transaction, so that memory stays flat and nobody waits. One
+transaction at the end stores all of it: measurements, quarantine, findings, watermark, and the end of the run. If anything goes wrong before,
+nothing has happened but that some raw answers are kept.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import asyncpg
+import httpx
+import msgspec
+
+from scorecards import measurement_queries
+from scorecards.measurement_queries import Merged, SeriesKey
+from vendor_mgmt import outbound
+from vendor_mgmt.database import transaction
+from vendor_mgmt.engine import DB
+from vendor_mgmt.intake import checks, queries
+from vendor_mgmt.intake.mapping import ABSENT, BrokenRow, Known, Mapper, Refusal, Stopped
+from vendor_mgmt.intake.queries import StoredSource
+from vendor_mgmt.intake.readers import csv_file, files, http_json, workbook
+from vendor_mgmt.intake.readers.page import Asked, Page, ReadingFailed
+from vendor_mgmt.intake.source import Csv, HttpJson, Reader, Xlsx
+from vendor_mgmt.intake.window import PullWindow, next_window
+from vendor_mgmt.jobs.runs import GiveUp, RunResult, Work, perform, register
+
+logger = logging.getLogger(__name__)
+
+SHOWN_MAX = 20
+"""How many refused rows a result quotes; all of them are in quarantine."""
+
+
+class Options(msgspec.Struct, frozen=True, kw_only=True):
+    """What pulls of this installation may do; set once, by `configure`."""
+
+    allow_private: bool = False
+    proxy: str | None = None
+    root: Path = Path()
+    """Where relative folders of sources begin."""
+
+
+_OPTIONS = [Options()]
+
+AfterPull = Callable[["asyncpg.Connection[Any]", "Pulled"], Awaitable[None]]
+
+AFTER_PULL: list[AfterPull] = []
+"""Called in the transaction that stores a pull which changed something, in order. `app.py` fills it: closed months are looked at again."""
+
+
+def configure(*, allow_private: bool = False, proxy: str | None = None, root: Path | None = None) -> None:
+    """Say how pulls of this process reach their sources."""
+    _OPTIONS[0] = Options(allow_private=allow_private, proxy=proxy, root=root or Path())
+
+
+class Request(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The arguments of a pull. With `from`, a backfill: those days are read again, and the watermark is left where it is."""
+
+    source: str
+    from_: date | None = msgspec.field(default=None, name="from")
+    until: date | None = None
+    reason: str | None = None
+    dry_run: bool = False
+
+
+class Pulled(msgspec.Struct, frozen=True, kw_only=True):
+    """What a pull did. `refused` counts measurements and rows; `shown` quotes the first of them."""
+
+    pull: int
+    source: str
+    state: str
+    window_from: date | None
+    window_until: date | None
+    is_complete: bool
+    is_backfill: bool
+    is_dry_run: bool
+    watermark_on: date | None
+    known_at: datetime
+    pages: int
+    rows_read: int
+    added: int
+    changed: int
+    unchanged: int
+    refused: int
+    touched: list[measurement_queries.Touched]
+    findings: list[str]
+    shown: list[Refusal]
+
+
+class _DryRun(Exception):  # noqa: N818 - undoes the transaction of a dry run
+    def __init__(self, pulled: Pulled) -> None:
+        super().__init__()
+        self.pulled = pulled
+
+
+@register("pull")
+async def pull(work: Work) -> None:
+    """Pull a source; `work.args` is a `Request`."""
+    request = msgspec.convert(work.args, Request)
+    now = datetime.now(UTC)
+    async with transaction() as connection:
+        try:
+            source = await queries.source_named(connection, request.source)
+        except queries.NoSuchSource as error:
+            raise GiveUp(str(error)) from None
+        known = await queries.known(connection, source.document, now)
+        window = await _window(connection, source, request, work.due_at or now)
+        number = await queries.begin_pull(
+            connection,
+            run=work.run,
+            attempt=work.attempt,
+            source=source,
+            window_from=window.window_from,
+            window_until=window.window_until,
+            is_backfill=request.from_ is not None,
+            reason=request.reason,
+            now=now,
+        )
+    one = _Pull(work, request, source, known, window, number, now)
+    try:
+        await one.read_and_store()
+    except BaseException:
+        with contextlib.suppress(asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
+            async with transaction() as connection:
+                await queries.fail_pull(connection, number, datetime.now(UTC))
+        raise
+
+
+async def pull_now(
+    request: Request, *, created_by: int | None = None, listener: Callable[[Any], None] | None = None
+) -> tuple[RunResult, Pulled | None]:
+    """Pull at once, in this process; for commands and the demo. Raises `Busy` if the source is being pulled, `NoSuchSource`."""
+    async with transaction() as connection:
+        await queries.source_named(connection, request.source)
+    result = await perform(
+        "pull",
+        msgspec.to_builtins(request),
+        serial_key=queries.serial_key(request.source),
+        created_by=created_by,
+        listener=listener,
+    )
+    pulled = None if result.result is None else msgspec.convert(result.result, Pulled)
+    return result, pulled
+
+
+async def _window(connection: asyncpg.Connection[Any], source: StoredSource, request: Request, at: datetime) -> PullWindow:
+    document = source.document
+    zone = ZoneInfo(document.schedule.zone) if document.schedule else UTC
+    until_on = request.until or at.astimezone(zone).date()
+    if request.from_ is not None:
+        if request.from_ >= until_on:
+            raise GiveUp(f"The days from {request.from_} until {until_on} are none; `until` is the first day outside.")
+        return PullWindow(window_from=request.from_, window_until=until_on)
+    return next_window(
+        watermark_on=source.watermark_on,
+        until_on=until_on,
+        restates_days=document.restates_days,
+        repairs_days=document.repairs_days,
+        first_day=document.first_day,
+        oldest_refused_on=await queries.oldest_refused_on(connection, source.id),
+    )
+
+
+class _Pull:
+    """One attempt at a pull, while it goes on."""
+
+    def __init__(
+        self, work: Work, request: Request, source: StoredSource, known: Known, window: PullWindow, number: int, now: datetime
+    ) -> None:
+        self.work = work
+        self.request = request
+        self.source = source
+        self.document = source.document
+        self.known = known
+        self.window = window
+        self.number = number
+        self.now = now
+        self.mapper = Mapper(source.document, known)
+        self.ids: list[int] = []
+        self.encoder = msgspec.json.Encoder(decimal_format="number", enc_hook=_encode_absent)
+        self.pages = 0
+        self.rows_read = 0
+        self.refused = 0
+        self.shown: list[Refusal] = []
+        self.flags: Counter[str] = Counter()
+        self.flag_examples: dict[str, str] = {}
+        self.findings: list[tuple[str, str, str, int]] = []
+        self.failure: ReadingFailed | None = None
+        self.whole_files: list[files.Found] = []
+        self.failed_files: list[str] = []
+        self.is_of_files = not isinstance(self.document.reader, HttpJson)
+
+    async def read_and_store(self) -> None:
+        connection = await DB.get_new_connection()
+        try:
+            await measurement_queries.begin_staging(connection)
+            await queries.begin_refusals(connection)
+            try:
+                await self.read(connection)
+                pulled = await self.store(connection)
+            except Stopped as stop:
+                raise GiveUp(f"The check {stop.check} stopped the pull: {stop.reason} Nothing was stored.") from None
+            except _DryRun as dry:
+                pulled = dry.pulled
+                async with transaction() as own:
+                    await queries.fail_pull(own, self.number, self.now)
+                    await self.work.finish(own, msgspec.to_builtins(pulled))
+            logger.info(
+                "Pull %s of %s: %s, %s added, %s changed, %s unchanged, %s refused",
+                self.number, self.document.source, pulled.state, pulled.added, pulled.changed, pulled.unchanged, pulled.refused,
+            )  # fmt: skip
+        finally:
+            await connection.close(timeout=5)
+
+    async def read(self, connection: asyncpg.Connection[Any]) -> None:
+        """Take in page after page, until the source's end or until it cannot be read on."""
+        reader = self.document.reader
+        async with _client(reader) as client:
+            asked = Asked(since=self.window.window_from, until=self.window.window_until)
+            try:
+                if isinstance(reader, HttpJson):
+                    async for page in http_json.read(self.document, reader, asked, client):
+                        await self.take(connection, page)
+                else:
+                    await self.read_files(connection, reader, client)
+            except ReadingFailed as failure:
+                if self.pages == 0:
+                    if failure.is_temporary:
+                        raise
+                    raise GiveUp(failure.reason) from None
+                self.failure = failure
+
+    async def read_files(self, connection: asyncpg.Connection[Any], reader: Csv | Xlsx, client: httpx.AsyncClient) -> None:
+        """Take in every file that is new or has changed. One that cannot be read keeps none of the others out."""
+        is_everything_wanted = self.request.from_ is not None
+        known = set() if is_everything_wanted else await queries.known_files(connection, self.source)
+        failure: ReadingFailed | None = None
+        async with files.files(reader, client, known, _OPTIONS[0].root) as found:
+            for file in found:
+                refused_before = self.refused
+                pages = (
+                    csv_file.read(self.document, reader, file) if isinstance(reader, Csv) else workbook.read(self.document, reader, file)
+                )
+                try:
+                    async for page in pages:
+                        await self.take(connection, page)
+                except ReadingFailed as error:
+                    failure = error
+                    self.failed_files.append(file.name)
+                    self.findings.append(("reading", "flag", error.reason, 0))
+                    continue
+                if self.refused == refused_before:
+                    self.whole_files.append(file)
+        if failure is not None:
+            raise failure
+
+    async def take(self, connection: asyncpg.Connection[Any], page: Page) -> None:
+        """Keep a page as it came, map its rows, and stage what they say."""
+        first_row = self.rows_read + 1
+        self.rows_read += len(page.rows)
+        if page.rows or not self.is_of_files:
+            self.pages += 1
+        if page.rows:
+            content = self.encoder.encode({"columns": self.mapper.columns, "rows": page.rows})
+            # Compressing goes on beside the mapping, on another core.
+            packing = asyncio.get_running_loop().run_in_executor(None, queries.packed, content)
+            try:
+                mapped = self.mapper.map(page.rows, first_row)
+            except BaseException:
+                await packing
+                raise
+            await self.stage(connection, mapped.staged)
+            await self.refuse(connection, mapped.refused)
+            for flag in mapped.flagged:
+                self.flags[flag.check] += 1
+                self.flag_examples.setdefault(flag.check, f"row {flag.row_number}: {flag.reason}")
+            sha256, packed = await packing
+            await queries.keep_answer(
+                connection,
+                self.number,
+                self.pages,
+                sha256=sha256,
+                size_bytes=len(content),
+                content=packed,
+                origin=page.origin,
+                received_sha256=page.received_sha256,
+                received_bytes=page.received_bytes,
+                first_row=first_row,
+                rows_read=len(page.rows),
+                now=self.now,
+            )
+        await self.work.progress(pages=self.pages, rows_read=self.rows_read, refused=self.refused)
+
+    async def stage(self, connection: asyncpg.Connection[Any], staged: Sequence[tuple[int, str]]) -> None:
+        if len(self.ids) < len(self.mapper.series):
+            self.ids += await measurement_queries.series_ids(connection, self.mapper.series[len(self.ids) :])
+        if staged:
+            ids = self.ids
+            lines = "".join([f"{ids[position]}{line}" for position, line in staged])
+            await measurement_queries.stage(connection, lines.encode())
+
+    async def refuse(self, connection: asyncpg.Connection[Any], refused: Sequence[Refusal]) -> None:
+        if refused:
+            await queries.stage_refusals(connection, refused, self.encoder.encode)
+            self.refused += len(refused)
+            self.shown += refused[: SHOWN_MAX - len(self.shown)]
+
+    async def store(self, connection: asyncpg.Connection[Any]) -> Pulled:
+        """Make everything that was staged known, in one transaction with the end of the run."""
+        series = dict(zip(self.ids, self.mapper.series, strict=True))
+        async with connection.transaction():
+            await self.check(connection, series)
+            merged = await measurement_queries.merge(connection, self.number)
+            is_complete = self.failure is None
+            state = "done" if is_complete and not self.refused else "partial"
+            origins = await self.settle_quarantine(connection, is_complete=is_complete)
+            await queries.quarantine(connection, self.number, self.source.id)
+            await self.note_findings(connection)
+            for file in self.whole_files:
+                if self.refused == 0 or file.name in origins:
+                    await queries.note_file(connection, self.source, file.name, file.sha256, self.number)
+            await queries.refresh(connection, self.source.id, self.now)
+            watermark_on = await self.move_watermark(connection, is_complete=is_complete)
+            pulled = self.outcome(merged, state, watermark_on, is_complete=is_complete)
+            if self.request.dry_run:
+                raise _DryRun(pulled)
+            await queries.end_pull(
+                connection,
+                self.number,
+                msgspec.structs.asdict(pulled) | {"touched": msgspec.json.encode(merged.touched).decode(), "now": datetime.now(UTC)},
+            )
+            if merged.added or merged.changed:
+                for hook in AFTER_PULL:
+                    await hook(connection, pulled)
+            error = self.failure.reason if self.failure else f"{self.refused} rows or values were refused." if self.refused else None
+            await self.work.finish(connection, msgspec.to_builtins(pulled), state="done" if state == "done" else "partial", error=error)
+        return pulled
+
+    async def check(self, connection: asyncpg.Connection[Any], series: dict[int, SeriesKey]) -> None:
+        """Refuse what contradicts itself or other rows."""
+        _repetitions, conflicts = await measurement_queries.settle_duplicates(connection)
+        found: list[tuple[int, str, date | None, str]] = [
+            (
+                conflict.row_number,
+                "duplicate",
+                conflict.starts_on,
+                f"The row says {_shown(conflict.value)} about the span of row {conflict.first_row_number}, which says {_shown(conflict.first_value)}.",
+            )
+            for conflict in conflicts
+        ]
+        days = None if self.window.window_from is None or self.is_of_files else (self.window.window_from, self.window.window_until)
+        breaches = await checks.run(connection, self.document.checks_in_force, self.known, series, window=days)
+        for breach in breaches:
+            if breach.then == "refuse" and breach.row_number is not None:
+                found.append((breach.row_number, breach.check, breach.starts_on, breach.reason))
+            else:
+                self.flags[breach.check] += 1
+                self.flag_examples.setdefault(breach.check, breach.reason)
+        raw = await queries.raw_rows(connection, self.number, (row for row, *_ in found))
+        unique = {(row, check, reason): (row, check, day, reason) for row, check, day, reason in found}
+        await self.refuse(
+            connection,
+            [
+                Refusal(row_number=row, check=check, reason=reason, starts_on=day, raw_row=raw.get(row, {}))
+                for row, check, day, reason in unique.values()
+            ],
+        )
+
+    async def settle_quarantine(self, connection: asyncpg.Connection[Any], *, is_complete: bool) -> set[str]:
+        """What earlier pulls refused and this one read again. Returns the names of the files that were read to their end."""
+        if self.is_of_files:
+            rows = await connection.fetch("SELECT DISTINCT origin FROM pull_answer WHERE pull = $1", self.number)
+            origins = {row["origin"] for row in rows} - set(self.failed_files)
+            await queries.replace_refused(connection, self.number, self.source.id, self.now, window=None, origins=sorted(origins))
+            return {file.name for file in self.whole_files}
+        if is_complete:
+            horizon = self.window.window_until - timedelta(days=self.document.repairs_days)
+            window = (self.window.window_from, self.window.window_until, horizon)
+            await queries.replace_refused(connection, self.number, self.source.id, self.now, window=window, origins=())
+        return set()
+
+    async def note_findings(self, connection: asyncpg.Connection[Any]) -> None:
+        if self.failure is not None and not self.is_of_files:
+            self.findings.append(("reading", "flag", f"The source was not read to its end. {self.failure.reason}", 0))
+        for check, count in self.flags.items():
+            self.findings.append((check, "flag", self.flag_examples[check], count))
+        for check, then, message, count in self.findings:
+            await queries.add_finding(connection, self.number, check, then, message, count)
+
+    async def move_watermark(self, connection: asyncpg.Connection[Any], *, is_complete: bool) -> date | None:
+        """Forward to the end of what was read completely. A backfill says nothing about the days between, so it moves nothing."""
+        moves_to: date | None = None
+        if is_complete and self.request.from_ is None:
+            moves_to = self.window.window_until
+            if self.is_of_files:
+                # A folder is not asked for days; it is complete as far as its newest row.
+                newest = await connection.fetchval("SELECT max(starts_on) FROM staged_measurement WHERE value IS NOT NULL")
+                moves_to = None if newest is None else newest + timedelta(days=1)
+        return await queries.move_watermark(connection, self.source.id, moves_to, self.now, succeeded=is_complete)
+
+    def outcome(self, merged: Merged, state: str, watermark_on: date | None, *, is_complete: bool) -> Pulled:
+        return Pulled(
+            pull=self.number,
+            source=self.document.source,
+            state=state,
+            window_from=self.window.window_from,
+            window_until=self.window.window_until,
+            is_complete=is_complete,
+            is_backfill=self.request.from_ is not None,
+            is_dry_run=self.request.dry_run,
+            watermark_on=watermark_on,
+            known_at=merged.known_at,
+            pages=self.pages,
+            rows_read=self.rows_read,
+            added=merged.added,
+            changed=merged.changed,
+            unchanged=merged.unchanged,
+            refused=self.refused,
+            touched=merged.touched,
+            findings=[message for _, _, message, _ in self.findings],
+            shown=self.shown,
+        )
+
+
+def _shown(value: Any) -> str:
+    return "nothing" if value is None else f"{value:f}"
+
+
+def _encode_absent(value: Any) -> Any:
+    """What a raw answer shows for a column that did not come, and for a row that was none: which is not an empty cell."""
+    if value is ABSENT:
+        return {"absent": True}
+    if isinstance(value, BrokenRow):
+        return {"broken": value.reason}
+    raise NotImplementedError(type(value))
+
+
+@contextlib.asynccontextmanager
+async def _client(reader: Reader) -> AsyncIterator[httpx.AsyncClient]:
+    options = _OPTIONS[0]
+    limits = reader.limits
+    async with outbound.client(
+        timeout=limits.page_s,
+        connect_timeout=limits.timeout_s,
+        max_bytes=limits.answer_mb * 1_000_000,
+        allow_private=options.allow_private,
+        # In a network of one's own there is often no certificate; anywhere else credentials must not travel in the open.
+        allow_http=options.allow_private,
+        proxy=options.proxy,
+        headers={"user-agent": "vendor-mgmt"},
+    ) as client:
+        yield client

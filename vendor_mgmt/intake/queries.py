@@ -1,0 +1,549 @@
+"""Every statement about sources, pulls, raw answers, quarantine, freshness and relief."""
+
+from __future__ import annotations
+
+import hashlib
+import zlib
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import asyncpg
+import msgspec
+
+from contracts.reading import read
+from vendor_mgmt.intake.mapping import Known, KnownMeasure, KnownSite, Refusal
+from vendor_mgmt.intake.source import Source
+from vendor_mgmt.jobs import dispatcher
+
+Connection = asyncpg.Connection
+
+
+class StoredSource(msgspec.Struct, frozen=True, kw_only=True):
+    """A source with the version of its document that holds now."""
+
+    id: int
+    version: int
+    document: Source
+    watermark_on: date | None
+    enabled: bool
+
+
+class NoSuchSource(LookupError):
+    """There is no source of this name; the text names those that there are."""
+
+
+# Sources
+
+
+async def save_source(connection: Connection[Any], text: bytes, *, now: datetime, actor: int | None = None) -> StoredSource:
+    """Store a source document, as a further version if it differs from the newest, and its schedule. Raises `DocumentRefused`, and
+    `LookupError` for a vendor that does not exist."""
+    document = read(text, Source).required()
+    vendor = None
+    if document.vendor is not None:
+        vendor = await connection.fetchval("SELECT id FROM vendor WHERE code = $1", document.vendor)
+        if vendor is None:
+            raise LookupError(f"There is no vendor {document.vendor!r}.")
+    source: int = await connection.fetchval(_SAVE_SOURCE, document.source, document.title or document.source, vendor, now)
+    newest = await connection.fetchrow(
+        "SELECT id, number, sha256 FROM source_version WHERE source = $1 ORDER BY number DESC LIMIT 1", source
+    )
+    sha256 = hashlib.sha256(text).hexdigest()
+    if newest is None or newest["sha256"] != sha256:
+        number = 1 if newest is None else newest["number"] + 1
+        encoded = msgspec.json.encode(document).decode()
+        await connection.execute(_ADD_SOURCE_VERSION, source, number, encoded, text.decode("utf-8"), sha256, now, actor)
+    await _save_schedule(connection, document, now)
+    return await source_named(connection, document.source)
+
+
+_SAVE_SOURCE = """
+    INSERT INTO source (code, title, vendor, enabled, created_at) VALUES ($1, $2, $3, true, $4)
+    ON CONFLICT (code) DO UPDATE SET title = excluded.title, vendor = excluded.vendor
+    RETURNING id
+"""
+
+_ADD_SOURCE_VERSION = """
+    INSERT INTO source_version (source, number, document, text, sha256, known_at, entered_by) VALUES ($1, $2, $3::jsonb, $4, $5, $6, $7)
+"""
+
+
+async def _save_schedule(connection: Connection[Any], document: Source, now: datetime) -> None:
+    name = f"pull {document.source}"
+    if document.schedule is None:
+        await dispatcher.disable_schedule(connection, name, now)
+        return
+    schedule = document.schedule
+    await dispatcher.set_schedule(
+        connection,
+        name,
+        kind="pull",
+        args={"source": document.source},
+        rule=schedule.full_rule,
+        zone=schedule.zone,
+        starts_on=schedule.starts_on,
+        catch_up=schedule.catch_up,
+        overlap=schedule.overlap,
+        serial_key=serial_key(document.source),
+        now=now,
+    )
+
+
+def serial_key(source: str) -> str:
+    """What keeps two pulls of one source from running at the same time."""
+    return f"source {source}"
+
+
+async def source_named(connection: Connection[Any], code: str) -> StoredSource:
+    """Raises `NoSuchSource`."""
+    row = await connection.fetchrow(_SOURCE, code)
+    if row is None:
+        others = ", ".join(row["code"] for row in await connection.fetch("SELECT code FROM source ORDER BY code"))
+        raise NoSuchSource(f"There is no source {code!r}. There {'are ' + others if others else 'is none at all'}.")
+    return StoredSource(
+        id=row["id"],
+        version=row["version"],
+        document=read(row["text"], Source).required(),
+        watermark_on=row["watermark_on"],
+        enabled=row["enabled"],
+    )
+
+
+_SOURCE = """
+    SELECT s.id, s.watermark_on, s.enabled, v.id AS version, v.text
+    FROM source s JOIN source_version v ON v.source = s.id
+    WHERE s.code = $1 ORDER BY v.number DESC LIMIT 1
+"""
+
+
+class SourceStanding(msgspec.Struct, frozen=True, kw_only=True):
+    """How a source stands, for lists. `newest_on` is the newest day any of its sites has a value for."""
+
+    code: str
+    title: str
+    enabled: bool
+    watermark_on: date | None
+    last_attempt_at: datetime | None
+    last_success_at: datetime | None
+    newest_on: date | None
+    open_refused: int
+    last_state: str | None
+
+
+async def sources(connection: Connection[Any]) -> list[SourceStanding]:
+    return [SourceStanding(**row) for row in await connection.fetch(_SOURCES)]
+
+
+_SOURCES = """
+    SELECT s.code, s.title, s.enabled, s.watermark_on, s.last_attempt_at, s.last_success_at,
+           (SELECT max(newest_on) FROM site_freshness f WHERE f.source = s.id) AS newest_on,
+           (SELECT count(*) FROM refused_row r WHERE r.source = s.id AND r.state = 'open') AS open_refused,
+           (SELECT state FROM pull p WHERE p.source = s.id ORDER BY p.id DESC LIMIT 1) AS last_state
+    FROM source s ORDER BY s.code
+"""
+
+
+async def known(connection: Connection[Any], document: Source, moment: datetime) -> Known:
+    """The sites and measures a source may speak of: those of its vendor, or of all vendors if it names none."""
+    sites = await connection.fetch(_SITES, document.vendor)
+    measures = await connection.fetch(_MEASURES, document.vendor)
+    return Known(
+        sites={row["code"]: KnownSite(id=row["id"], today=moment.astimezone(ZoneInfo(row["time_zone"])).date()) for row in sites},
+        measures={row["name"]: KnownMeasure(part_of=row["part_of"], is_money=row["money"] == "true") for row in measures},
+    )
+
+
+_SITES = """
+    SELECT s.id, s.code, s.time_zone FROM site s JOIN vendor v ON v.id = s.vendor WHERE $1::text IS NULL OR v.code = $1
+"""
+
+# Where versions differ about a measure, the one agreed last counts.
+_MEASURES = """
+    SELECT DISTINCT ON (m.key) m.key AS name, m.value ->> 'part_of' AS part_of, m.value ->> 'money' AS money
+    FROM contract_version cv JOIN contract c ON c.id = cv.contract JOIN vendor v ON v.id = c.vendor
+    CROSS JOIN LATERAL jsonb_each(coalesce(cv.document -> 'measures', '{}')) AS m
+    WHERE $1::text IS NULL OR v.code = $1
+    ORDER BY m.key, cv.agreed_at DESC, cv.id DESC
+"""
+
+
+# Pulls
+
+
+async def begin_pull(
+    connection: Connection[Any],
+    *,
+    run: int,
+    attempt: int,
+    source: StoredSource,
+    window_from: date | None,
+    window_until: date | None,
+    is_backfill: bool,
+    reason: str | None,
+    now: datetime,
+) -> int:
+    number: int = await connection.fetchval(
+        _BEGIN_PULL, run, attempt, source.id, source.version, window_from, window_until, is_backfill, reason, now
+    )
+    await connection.execute("UPDATE source SET last_attempt_at = $2 WHERE id = $1", source.id, now)
+    return number
+
+
+_BEGIN_PULL = """
+    INSERT INTO pull (run, attempt, source, version, window_from, window_until, is_backfill, reason, state, started_at)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 'running', $9) RETURNING id
+"""
+
+
+async def end_pull(connection: Connection[Any], pull: int, fields: Mapping[str, Any]) -> None:
+    await connection.execute(
+        _END_PULL, pull, fields["state"], fields["is_complete"], fields["watermark_on"], fields["known_at"], fields["pages"],
+        fields["rows_read"], fields["added"], fields["changed"], fields["unchanged"], fields["refused"], fields["touched"], fields["now"],
+    )  # fmt: skip
+
+
+_END_PULL = """
+    UPDATE pull SET state = $2, is_complete = $3, watermark_on = $4, known_at = $5, pages = $6, rows_read = $7, added = $8, changed = $9,
+        unchanged = $10, refused = $11, touched = $12::jsonb, finished_at = $13
+    WHERE id = $1
+"""
+
+
+async def fail_pull(connection: Connection[Any], pull: int, now: datetime) -> None:
+    await connection.execute("UPDATE pull SET state = 'failed', finished_at = $2 WHERE id = $1 AND state = 'running'", pull, now)
+
+
+async def move_watermark(
+    connection: Connection[Any], source: int, watermark_on: date | None, now: datetime, *, succeeded: bool
+) -> date | None:
+    """Move a source's watermark forward; it never moves back. Returns where it stands."""
+    moved: date | None = await connection.fetchval(_MOVE_WATERMARK, source, watermark_on, now, succeeded)
+    return moved
+
+
+_MOVE_WATERMARK = """
+    UPDATE source SET watermark_on = greatest(watermark_on, $2), last_success_at = CASE WHEN $4 THEN $3 ELSE last_success_at END
+    WHERE id = $1 RETURNING watermark_on
+"""
+
+
+async def add_finding(connection: Connection[Any], pull: int, check: str, then: str, message: str, rows_concerned: int) -> None:
+    await connection.execute(
+        'INSERT INTO pull_finding (pull, check_name, "then", message, rows_concerned) VALUES ($1, $2, $3, $4, $5)',
+        pull, check, then, message, rows_concerned,
+    )  # fmt: skip
+
+
+async def refresh(connection: Connection[Any], source: int, now: datetime) -> None:
+    """Bring `site_freshness` up to date with what is staged."""
+    await connection.execute(_REFRESH, source, now)
+
+
+_REFRESH = """
+    INSERT INTO site_freshness AS f (source, site, newest_on, arrived_at)
+    SELECT $1, s.site, max(st.starts_on), $2 FROM staged_measurement st JOIN series s ON s.id = st.series
+    WHERE st.value IS NOT NULL GROUP BY s.site
+    ON CONFLICT (source, site) DO UPDATE SET newest_on = greatest(f.newest_on, excluded.newest_on), arrived_at = excluded.arrived_at
+"""
+
+
+# Raw answers
+
+
+def packed(content: bytes) -> tuple[str, bytes]:
+    """A raw answer as it is kept: the name of its content, and the content compressed."""
+    return hashlib.sha256(content).hexdigest(), zlib.compress(content, 1)
+
+
+async def keep_answer(
+    connection: Connection[Any],
+    pull: int,
+    number: int,
+    *,
+    sha256: str,
+    size_bytes: int,
+    content: bytes,
+    origin: str,
+    received_sha256: str | None,
+    received_bytes: int,
+    first_row: int,
+    rows_read: int,
+    now: datetime,
+) -> None:
+    """Keep an answer once, however often it comes, and note that this pull rests on it."""
+    await connection.execute(_KEEP_ANSWER, sha256, size_bytes, content, now)
+    await connection.execute(_NOTE_ANSWER, pull, number, sha256, origin, received_sha256, received_bytes, first_row, rows_read)
+
+
+_KEEP_ANSWER = """
+    INSERT INTO raw_answer (sha256, size_bytes, content, kept_at)
+    SELECT $1::varchar, $2::bigint, $3::bytea, $4::timestamptz
+    WHERE NOT EXISTS (SELECT FROM raw_answer WHERE sha256 = $1 AND content IS NOT NULL)
+    ON CONFLICT (sha256) DO UPDATE SET content = excluded.content, kept_at = excluded.kept_at WHERE raw_answer.content IS NULL
+"""
+
+_NOTE_ANSWER = """
+    INSERT INTO pull_answer (pull, number, answer, origin, received_sha256, received_bytes, first_row, rows_read)
+    SELECT $1, $2, id, $4, $5, $6, $7, $8 FROM raw_answer WHERE sha256 = $3
+"""
+
+
+async def raw_rows(connection: Connection[Any], pull: int, row_numbers: Iterable[int]) -> dict[int, dict[str, Any]]:
+    """Rows of a pull as they are kept, by number. Rows whose answer is gone, or that were no rows, are left out."""
+    wanted = sorted(set(row_numbers))
+    found: dict[int, dict[str, Any]] = {}
+    if not wanted:
+        return found
+    for answer in await connection.fetch(_ANSWERS_WITH_ROWS, pull, wanted):
+        kept = msgspec.json.decode(zlib.decompress(answer["content"]))
+        first = answer["first_row"]
+        for number in wanted:
+            if first <= number < first + answer["rows_read"] and isinstance(row := kept["rows"][number - first], list):
+                found[number] = dict(zip(kept["columns"], row, strict=True))
+    return found
+
+
+_ANSWERS_WITH_ROWS = """
+    SELECT a.first_row, a.rows_read, r.content FROM pull_answer a JOIN raw_answer r ON r.id = a.answer
+    WHERE a.pull = $1 AND r.content IS NOT NULL
+      AND EXISTS (SELECT FROM unnest($2::int[]) AS n WHERE n >= a.first_row AND n < a.first_row + a.rows_read)
+    ORDER BY a.number
+"""
+
+
+async def forget_raw_answers(connection: Connection[Any], before: datetime) -> int:
+    """Drop the content of answers that no pull since `before` rests on; their names stay. Returns how many."""
+    status = await connection.execute(_FORGET, before)
+    return int(status.rsplit(" ", 1)[-1])
+
+
+_FORGET = """
+    UPDATE raw_answer r SET content = NULL
+    WHERE content IS NOT NULL AND kept_at < $1
+      AND NOT EXISTS (SELECT FROM pull_answer a JOIN pull p ON p.id = a.pull WHERE a.answer = r.id AND p.started_at >= $1)
+"""
+
+
+# Quarantine
+
+
+class RefusedRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A row in quarantine."""
+
+    id: int
+    source: str
+    pull: int
+    row_number: int | None
+    starts_on: date | None
+    check: str
+    reason: str
+    state: str
+    raw_row: dict[str, Any]
+
+
+async def begin_refusals(connection: Connection[Any]) -> None:
+    await connection.execute(
+        """
+        DROP TABLE IF EXISTS pg_temp.staged_refusal;
+        CREATE TEMPORARY TABLE staged_refusal (row_number int, starts_on date, raw_row jsonb, check_name text, reason text);
+        """
+    )
+
+
+async def stage_refusals(connection: Connection[Any], refusals: Sequence[Refusal], encode: Any) -> None:
+    await connection.copy_records_to_table(
+        "staged_refusal",
+        schema_name="pg_temp",
+        records=[(one.row_number, one.starts_on, encode(one.raw_row).decode(), one.check, one.reason) for one in refusals],
+    )
+
+
+async def quarantine(connection: Connection[Any], pull: int, source: int) -> int:
+    """Put what was refused into quarantine. Returns how many."""
+    status = await connection.execute(_QUARANTINE, pull, source)
+    return int(status.rsplit(" ", 1)[-1])
+
+
+_QUARANTINE = """
+    INSERT INTO refused_row (pull, source, row_number, starts_on, raw_row, check_name, reason, state)
+    SELECT $1, $2, row_number, starts_on, raw_row, check_name, reason, 'open' FROM staged_refusal ORDER BY row_number
+"""
+
+
+async def replace_refused(
+    connection: Connection[Any],
+    pull: int,
+    source: int,
+    now: datetime,
+    *,
+    window: tuple[date | None, date | None, date] | None,
+    origins: Sequence[str],
+) -> int:
+    """Settle what earlier pulls refused and this one has read again: rows of the window's days, or of the files of the same names. What is
+    still wrong comes into quarantine anew. Returns how many.
+
+    `window` is from, until, and the day pulls never reach back behind: a row whose own day could not be read counts as read again once a
+    window reaches back that far.
+    """
+    if window is not None:
+        status = await connection.execute(_REPLACE_IN_WINDOW, pull, source, now, *window)
+    else:
+        status = await connection.execute(_REPLACE_OF_FILES, pull, source, now, list(origins))
+    return int(status.rsplit(" ", 1)[-1])
+
+
+_REPLACE_IN_WINDOW = """
+    UPDATE refused_row r SET state = 'replaced', settled_at = $3, settled_by_pull = $1
+    FROM pull p
+    WHERE p.id = r.pull AND r.source = $2 AND r.state = 'open' AND r.pull <> $1
+      AND ($4::date IS NULL OR coalesce(r.starts_on, p.window_from, '0001-01-01') >= $4 OR r.starts_on IS NULL AND $4 <= $6::date)
+      AND ($5::date IS NULL OR coalesce(r.starts_on, p.window_from, '0001-01-01') < $5 OR r.check_name = 'future')
+"""
+
+_REPLACE_OF_FILES = """
+    UPDATE refused_row r SET state = 'replaced', settled_at = $3, settled_by_pull = $1
+    WHERE r.source = $2 AND r.state = 'open' AND r.pull <> $1
+      AND EXISTS (SELECT FROM pull_answer a WHERE a.pull = r.pull AND a.origin = ANY ($4)
+                  AND r.row_number >= a.first_row AND r.row_number < a.first_row + a.rows_read)
+"""
+
+
+async def refused_rows(
+    connection: Connection[Any], source: str | None = None, *, state: str | None = "open", limit: int = 1000
+) -> list[RefusedRow]:
+    return [
+        RefusedRow(**dict(row) | {"raw_row": msgspec.json.decode(row["raw_row"])})
+        for row in await connection.fetch(_REFUSED_ROWS, source, state, limit)
+    ]
+
+
+_REFUSED_ROWS = """
+    SELECT r.id, s.code AS source, r.pull, r.row_number, r.starts_on, r.check_name AS check, r.reason, r.state, r.raw_row::text AS raw_row
+    FROM refused_row r JOIN source s ON s.id = r.source
+    WHERE ($1::text IS NULL OR s.code = $1) AND ($2::text IS NULL OR r.state = $2)
+    ORDER BY r.id LIMIT $3
+"""
+
+
+async def dismiss(connection: Connection[Any], ids: Sequence[int], actor: int, now: datetime) -> int:
+    """Let refused rows rest for good, by a person's decision. Returns how many were open."""
+    status = await connection.execute(
+        "UPDATE refused_row SET state = 'dismissed', settled_at = $3, settled_by = $2 WHERE id = ANY ($1) AND state = 'open'",
+        list(ids), actor, now,
+    )  # fmt: skip
+    return int(status.rsplit(" ", 1)[-1])
+
+
+async def oldest_refused_on(connection: Connection[Any], source: int) -> date | None:
+    """The first day of which a row waits in quarantine."""
+    oldest: date | None = await connection.fetchval(_OLDEST_REFUSED, source)
+    return oldest
+
+
+_OLDEST_REFUSED = """
+    SELECT min(coalesce(r.starts_on, p.window_from, '0001-01-01')) FROM refused_row r JOIN pull p ON p.id = r.pull WHERE r.source = $1 AND r.state = 'open'
+"""
+
+
+# Files
+
+
+async def known_files(connection: Connection[Any], source: StoredSource) -> set[tuple[str, str]]:
+    rows = await connection.fetch("SELECT name, sha256 FROM source_file WHERE source = $1 AND version = $2", source.id, source.version)
+    return {(row["name"], row["sha256"]) for row in rows}
+
+
+async def note_file(connection: Connection[Any], source: StoredSource, name: str, sha256: str, pull: int) -> None:
+    await connection.execute(
+        "INSERT INTO source_file (source, version, name, sha256, pull) VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING",
+        source.id, source.version, name, sha256, pull,
+    )  # fmt: skip
+
+
+# Relief
+
+
+class Relief(msgspec.Struct, frozen=True, kw_only=True):
+    """An approved claim, as scoring needs it; half-open days. A null site or KPI means all of them."""
+
+    id: int
+    site: str | None
+    kpi: str | None
+    dimensions: dict[str, str]
+    relief_from: date
+    relief_until: date
+    effect: str
+    share: Decimal | None
+    cause: str
+
+
+class NotDecidable(Exception):  # noqa: N818 - a refusal, in words for a person
+    """A claim cannot be decided so; the text says why."""
+
+
+async def claim_relief(
+    connection: Connection[Any],
+    *,
+    contract: int,
+    cause: str,
+    relief_from: date,
+    relief_until: date,
+    effect: str,
+    claimed_by: int,
+    now: datetime,
+    site: int | None = None,
+    kpi: str | None = None,
+    dimensions: Mapping[str, str] | None = None,
+    share: Decimal | None = None,
+    evidence: str | None = None,
+    notice_due_at: datetime | None = None,
+) -> int:
+    number: int = await connection.fetchval(
+        _CLAIM_RELIEF, contract, site, kpi, msgspec.json.encode(dimensions or {}).decode(), cause, relief_from, relief_until, effect, share,
+        evidence, claimed_by, now, notice_due_at,
+    )  # fmt: skip
+    return number
+
+
+_CLAIM_RELIEF = """
+    INSERT INTO relief_claim (contract, site, kpi, dimensions, cause, relief_from, relief_until, effect, share, evidence, claimed_by,
+                              claimed_at, notice_due_at, state)
+    VALUES ($1, $2, $3, $4::jsonb, $5, $6, $7, $8, $9, $10, $11, $12, $13, 'claimed') RETURNING id
+"""
+
+
+async def decide_relief(connection: Connection[Any], claim: int, *, approve: bool, decided_by: int, decision: str, now: datetime) -> None:
+    """Approve or reject a claim, once. Raises `NotDecidable` if it was decided before, does not exist, or is the decider's own."""
+    row = await connection.fetchrow("SELECT state, claimed_by FROM relief_claim WHERE id = $1 FOR UPDATE", claim)
+    if row is None or row["state"] != "claimed":
+        raise NotDecidable(f"Claim {claim} is {row['state'] if row else 'unknown'} and cannot be decided.")
+    if row["claimed_by"] == decided_by:
+        raise NotDecidable(f"Claim {claim} has to be decided by somebody else than who made it.")
+    state = "approved" if approve else "rejected"
+    await connection.execute(
+        "UPDATE relief_claim SET state = $2, decided_by = $3, decided_at = $4, decision = $5 WHERE id = $1",
+        claim,
+        state,
+        decided_by,
+        now,
+        decision,
+    )
+
+
+async def approved_relief(connection: Connection[Any], contract: int, relief_from: date, relief_until: date) -> list[Relief]:
+    """The approved claims that touch the half-open span, oldest first."""
+    return [
+        Relief(**dict(row) | {"dimensions": msgspec.json.decode(row["dimensions"])})
+        for row in await connection.fetch(_APPROVED_RELIEF, contract, relief_from, relief_until)
+    ]
+
+
+_APPROVED_RELIEF = """
+    SELECT r.id, s.code AS site, r.kpi, r.dimensions::text AS dimensions, r.relief_from, r.relief_until, r.effect, r.share, r.cause
+    FROM relief_claim r LEFT JOIN site s ON s.id = r.site
+    WHERE r.contract = $1 AND r.state = 'approved' AND r.relief_from < $3 AND r.relief_until > $2
+    ORDER BY r.relief_from, r.id
+"""

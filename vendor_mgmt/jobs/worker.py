@@ -1,0 +1,111 @@
+"""The two things that run beside the web server, or alone: the clock, and the worker.
+
+Both are context managers for a task of their own inside the running loop, and both end in order: the clock stops waking anybody, the worker
+finishes what it has begun.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import asyncpg
+import procrastinate
+from apscheduler.schedulers.asyncio import AsyncIOScheduler
+
+from vendor_mgmt.database import session_settings
+from vendor_mgmt.jobs import dispatcher, runs
+from vendor_mgmt.jobs.runs import Timing
+
+logger = logging.getLogger(__name__)
+
+GRACE_S = 30
+"""How long a stopping worker lets the work it has begun go on before it puts it back into the queue."""
+
+Wake = Callable[[], Awaitable[object]]
+
+
+@contextlib.asynccontextmanager
+async def clock(timing: Timing | None = None, *, also: Mapping[str, tuple[float, Wake]] | None = None) -> AsyncIterator[None]:
+    """Wake the dispatcher and the recovery of lost runs, and what `also` names: seconds between calls, and what to call."""
+    timing = timing or Timing()
+    calls: dict[str, tuple[float, Wake]] = {
+        "dispatcher": (timing.tick_s, dispatcher.tick),
+        "recovery": (timing.recover_s, lambda: runs.recover(timing)),
+        **(also or {}),
+    }
+    scheduler = AsyncIOScheduler(timezone=UTC)
+    for name, (seconds, call) in calls.items():
+        # A call that takes longer than its interval is not joined by a second one, and one that comes late still comes.
+        scheduler.add_job(
+            _safely, "interval", args=(name, call), seconds=seconds, id=name, max_instances=1, coalesce=True, misfire_grace_time=None,
+            next_run_time=datetime.now(UTC),
+        )  # fmt: skip
+    scheduler.start()
+    try:
+        yield
+    finally:
+        scheduler.shutdown(wait=False)
+
+
+async def _safely(name: str, call: Wake) -> None:
+    try:
+        await call()
+    except (asyncpg.PostgresConnectionError, asyncpg.InterfaceError, OSError) as error:
+        logger.warning("The %s did not reach the database and tries again: %s", name, error)
+    except Exception:
+        logger.exception("The %s failed and tries again", name)
+
+
+@contextlib.asynccontextmanager
+async def worker(url: str, *, concurrency: int = 4, timing: Timing | None = None, grace_s: float = GRACE_S) -> AsyncIterator[str]:
+    """Carry out runs, `concurrency` at a time, until the block ends; then what was begun is finished, for at most `grace_s`, or put back.
+
+    Needs the pool of `vendor_mgmt.database` open on the same database. Yields the worker's name.
+    """
+    timing = timing or Timing()
+    name = runs.worker_name()
+    app = await _app(url, concurrency)
+
+    async def carry_out(run: int) -> None:
+        await runs.carry_out(run, name, timing)
+
+    # Neither retries nor locks: when a run is tried again, and what may not run beside it, is decided by its row.
+    app.task(name=runs.TASK, queue=runs.QUEUE, retry=False)(carry_out)
+    async with app.open_async():
+        working = asyncio.create_task(
+            app.run_worker_async(
+                queues=[runs.QUEUE],
+                name=name,
+                concurrency=concurrency,
+                fetch_job_polling_interval=timing.poll_s,
+                shutdown_graceful_timeout=grace_s,
+                update_heartbeat_interval=timing.beat_s,
+                stalled_worker_timeout=max(timing.lease_s, 3 * timing.beat_s),
+                delete_jobs="always",
+                install_signal_handlers=False,
+                listen_notify=True,
+            )
+        )
+        try:
+            yield name
+        finally:
+            working.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await working
+
+
+async def _app(url: str, concurrency: int) -> procrastinate.App:
+    settings = await session_settings(url)
+    options = " ".join(f"-c {name}={value}" for name, value in {"search_path": "queue", **_as_options(settings)}.items())
+    # One connection listens, one fetches, and finished jobs are reported side by side.
+    connector = procrastinate.PsycopgConnector(conninfo=url, kwargs={"options": options}, min_size=1, max_size=concurrency + 2)
+    return procrastinate.App(connector=connector)
+
+
+def _as_options(settings: Mapping[str, str]) -> dict[str, str]:
+    return {name: value.replace(" ", "\\ ") for name, value in settings.items()}
