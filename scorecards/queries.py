@@ -65,6 +65,22 @@ async def facts_of(
     return facts
 
 
+async def money_of(
+    connection: Connection, contract: Contract, sites: Mapping[int, str], planned: Sequence[Planned]
+) -> Facts:
+    """The money measures of earlier periods, for limits and rights that run over several of them."""
+    measures = [name for name, one in contract.measures.items() if one.money]
+    stored = await measurement_queries.series_of(connection, sites=sites, measures=measures)
+    by_id = {one.id: _series(one, sites) for one in stored}
+    facts = Facts({series: {} for series in by_id.values()})
+    for one in planned:
+        period = one.period
+        for found in await measurement_queries.sums(connection, period.from_on, period.until_on, series=list(by_id)):
+            series = by_id[found.series]
+            facts.tallies[series][period.from_on] = _tally(found, facts.tallies[series].get(period.from_on))
+    return facts
+
+
 def _series(one: measurement_queries.Series, sites: Mapping[int, str]) -> Series:
     return Series(sites[one.site], one.measure, tuple(sorted(one.dimensions.items())))
 

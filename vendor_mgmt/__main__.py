@@ -28,6 +28,7 @@ class Listed(NamedTuple):
 
 
 COMMANDS = [
+    Listed("contract", "vendor_mgmt.commands.contract", "Check, agree and show contracts."),
     Listed("score", "vendor_mgmt.commands.score", "Judge and price a contract on figures, without a database."),
     Listed("time", "vendor_mgmt.commands.time", "Business time: what has passed, when something is due, when a site is open."),
     Listed("migrate", "vendor_mgmt.commands.migrate", "Bring the database up to date, or write a new migration."),

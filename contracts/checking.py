@@ -1,0 +1,559 @@
+"""Checks of meaning: a document that can be read may still promise what cannot be computed.
+
+Every check returns its findings; all run, and all are reported at once, each with its path.  An *error* stops the
+document from being agreed; a *warning* is something a person should have decided on purpose.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from decimal import Decimal
+from fractions import Fraction
+
+from contracts.curve import Curve, Mark, Step
+from contracts.document import (
+    Base,
+    Contract,
+    Counts,
+    Derived,
+    Kpi,
+    Pay,
+    Payment,
+    Signed,
+    Term,
+    When,
+)
+from contracts.errors import Finding
+from contracts.period import UnknownTimeZone, zone_named
+
+KNOWN_ROLES = ("client.", "vendor.")
+
+
+def check(contract: Contract) -> list[Finding]:
+    """Everything that is wrong or worth deciding, in the order of the document; paths only, without lines."""
+    checks = (
+        _zones,
+        _scope,
+        _measures,
+        _kpis,
+        _levels,
+        _bands,
+        _weights,
+        _scoring,
+        _bases,
+        _payments,
+        _caps,
+        _windows,
+        _escalation,
+    )
+    return [finding for one in checks for finding in one(contract)]
+
+
+def _error(path: str, message: str, repair: str) -> Finding:
+    return Finding("error", path, message, repair)
+
+
+def _warning(path: str, message: str, repair: str) -> Finding:
+    return Finding("warning", path, message, repair)
+
+
+def _choice(known: Iterable[str]) -> str:
+    names = ", ".join(sorted(known))
+    return f"Use one of {names}." if names else "Declare it first."
+
+
+def _zones(contract: Contract) -> Iterator[Finding]:
+    for path, zone in (
+        ("$.time_zone", contract.time_zone),
+        *((f"$.scope[{i}].time_zone", scope.time_zone) for i, scope in enumerate(contract.scope)),
+        *((f"$.forums[{i}].zone", forum.zone) for i, forum in enumerate(contract.forums)),
+    ):
+        if zone is None:
+            continue
+        try:
+            zone_named(zone)
+        except UnknownTimeZone as problem:
+            yield _error(path, str(problem), "Write an IANA name such as Europe/Lisbon.")
+    if len(contract.currency) != 3 or not contract.currency.isalpha() or not contract.currency.isupper():
+        yield _error("$.currency", f"{contract.currency!r} is no currency", "Write the ISO 4217 code, such as EUR.")
+
+
+def _scope(contract: Contract) -> Iterator[Finding]:
+    seen: dict[tuple[str, str | None], int] = {}
+    for index, scope in enumerate(contract.scope):
+        key = (scope.site, scope.workstream)
+        if key in seen:
+            yield _error(
+                f"$.scope[{index}]",
+                f"{scope.site} {scope.workstream or ''} stands in the scope twice",
+                f"Merge it with $.scope[{seen[key]}].",
+            )
+        seen[key] = index
+        if scope.country is not None and (len(scope.country) != 2 or not scope.country.isupper()):
+            yield _error(f"$.scope[{index}].country", f"{scope.country!r} is no country", "Write two capitals, such as PT.")
+    for name in contract.dimensions:
+        if name in ("site", "measure", "starts_on", "starts_at", "grain", "value", "known_at", "n"):
+            yield _error("$.dimensions", f"{name!r} is a column of the data file", "Give the dimension another name.")
+
+
+def _measures(contract: Contract) -> Iterator[Finding]:
+    for name, measure in contract.measures.items():
+        if measure.part_of is not None and measure.part_of not in contract.measures:
+            yield _error(f"$.measures.{name}.part_of", f"{measure.part_of!r} is no measure", _choice(contract.measures))
+    used = _used_measures(contract)
+    for name in contract.measures:
+        if name not in used:
+            yield Finding(
+                "note", f"$.measures.{name}", f"{name} is delivered and used by nothing", "Drop it, or use it."
+            )
+
+
+def _used_measures(contract: Contract) -> set[str]:
+    used: set[str] = set()
+    for kpi in contract.kpis.values():
+        used.update(name for _, counts in _counts(kpi) for name in _names(counts))
+        if kpi.value.given is not None:
+            used.add(kpi.value.given)
+        if kpi.sample is not None and kpi.sample.of is not None:
+            used.add(kpi.sample.of)
+        for levels in kpi.levels:
+            if levels.when is not None:
+                used.add(levels.when.measure)
+    for base in contract.money.bases.values():
+        used.update(name for name in (base.measure, *base.plus, *base.minus) if name is not None)
+    for scope in contract.scope:
+        if scope.volume is not None:
+            used.update(name for name in (scope.volume.forecast, scope.volume.actual) if name is not None)
+    used.update(one.part_of for one in contract.measures.values() if one.part_of is not None)
+    return used | {text for payment in _all_payments(contract) for text in _measures_of_payment(payment)}
+
+
+def _measures_of_payment(payment: Payment) -> Iterator[str]:
+    for pay in _pays(payment):
+        if pay.by is not None and pay.by.measure is not None:
+            yield pay.by.measure
+        if pay.share is not None:
+            yield pay.share.of
+            yield pay.share.to
+        for curve in (pay.percent, pay.amount):
+            if isinstance(curve, Curve) and curve.each is not None and not isinstance(curve.each.allowance, Decimal):
+                if curve.each.allowance.of is not None:
+                    yield curve.each.allowance.of
+
+
+def _counts(kpi: Kpi) -> Iterator[tuple[str, Counts]]:
+    value = kpi.value
+    if value.ratio is not None:
+        yield "ratio.of", value.ratio.of
+        yield "ratio.to", value.ratio.to
+    if value.mean is not None:
+        yield "mean.of", value.mean.of
+        yield "mean.per", value.mean.per
+    if value.rate is not None:
+        yield "rate.of", value.rate.of
+        yield "rate.to", value.rate.to
+    for name in ("sum", "count", "last"):
+        counts: Counts | None = getattr(value, name)
+        if counts is not None:
+            yield name, counts
+
+
+def _names(counts: Counts) -> list[str]:
+    if isinstance(counts, str):
+        return [counts]
+    if isinstance(counts, Signed):
+        return _names(counts.plus) + (_names(counts.minus) if counts.minus else [])
+    return [term.measure if isinstance(term, Term) else term for term in counts]
+
+
+def _kpis(contract: Contract) -> Iterator[Finding]:
+    if not contract.kpis:
+        yield _warning("$.kpis", "the contract judges nothing", "Add a KPI.")
+    for name, kpi in contract.kpis.items():
+        path = f"$.kpis.{name}"
+        for part, counts in _counts(kpi):
+            for measure in _names(counts):
+                if measure not in contract.measures:
+                    yield _error(f"{path}.value.{part}", f"{measure!r} is no measure", _choice(contract.measures))
+        if kpi.value.given is not None:
+            declared = contract.measures.get(kpi.value.given)
+            if declared is None:
+                yield _error(f"{path}.value.given", f"{kpi.value.given!r} is no measure", _choice(contract.measures))
+            elif not declared.given:
+                yield _error(
+                    f"{path}.value.given",
+                    f"{kpi.value.given} is declared as a count",
+                    f"Write given: true under $.measures.{kpi.value.given}, or count it.",
+                )
+        for other in _operands(kpi):
+            if other not in contract.kpis:
+                yield _error(f"{path}.value", f"{other!r} is no KPI", _choice(contract.kpis))
+            elif other == name and kpi.value.moving_mean is not None:
+                yield _error(f"{path}.value", f"{name} is computed from itself", "Average another KPI.")
+        yield from _dimension_names(contract, kpi, path)
+        if kpi.sample is not None and kpi.sample.of is not None and kpi.sample.of not in contract.measures:
+            yield _error(f"{path}.sample.of", f"{kpi.sample.of!r} is no measure", _choice(contract.measures))
+        if not 0 <= kpi.completeness <= 100:
+            yield _error(f"{path}.completeness", f"{kpi.completeness} % of the spans cannot come", "Write 0 to 100.")
+        divides = kpi.value.ratio or kpi.value.mean or kpi.value.rate
+        if divides is not None and kpi.no_volume is None and kpi.sample is None:
+            yield _warning(
+                f"{path}.no_volume",
+                f"nothing says what {name} counts as when its denominator is zero",
+                "Write no_volume: not_judged, met or missed; until then it is not judged.",
+            )
+        if kpi.better == "lower" and kpi.boundary in ("at_least", "more_than"):
+            yield _error(f"{path}.boundary", f"lower is better, and {kpi.boundary} asks for more", "Write at_most or less_than.")
+        if kpi.better == "higher" and kpi.boundary in ("at_most", "less_than"):
+            yield _error(f"{path}.boundary", f"higher is better, and {kpi.boundary} asks for less", "Write at_least or more_than.")
+
+
+def _dimension_names(contract: Contract, kpi: Kpi, path: str) -> Iterator[Finding]:
+    known = {"site", *contract.dimensions}
+    for place, names in (("for_each", kpi.for_each), ("where", list(kpi.where))):
+        for one in names:
+            if one not in known:
+                yield _error(f"{path}.{place}", f"{one!r} is no dimension", _choice(known))
+    for index, levels in enumerate(kpi.levels):
+        for one in levels.where:
+            if one not in known:
+                yield _error(f"{path}.levels[{index}].where", f"{one!r} is no dimension", _choice(known))
+            elif one not in kpi.for_each and one not in kpi.where:
+                yield _error(
+                    f"{path}.levels[{index}].where",
+                    f"the KPI is not judged by {one}, so these levels never hold",
+                    f"Add {one} to for_each, or drop the condition.",
+                )
+        if levels.when is not None and levels.when.measure not in contract.measures:
+            yield _error(
+                f"{path}.levels[{index}].when.measure", f"{levels.when.measure!r} is no measure", _choice(contract.measures)
+            )
+
+
+def _operands(kpi: Kpi) -> list[str]:
+    if kpi.value.moving_mean is not None:
+        return [kpi.value.moving_mean.of]
+    return _operands_of(kpi.value.derived) if kpi.value.derived is not None else []
+
+
+def _operands_of(derived: Derived) -> list[str]:
+    found: list[str] = []
+    for name in derived.__struct_fields__:
+        for operand in getattr(derived, name) or ():
+            found += [one for one in (operand.kpi, operand.best_before, operand.previous) if one is not None]
+            if operand.derived is not None:
+                found += _operands_of(operand.derived)
+    return found
+
+
+def level_names(kpi: Kpi) -> set[str]:
+    """Every level the KPI ever has."""
+    names = {name for levels in kpi.levels for name in levels.at}
+    return names | ({"target"} if kpi.target is not None else set())
+
+
+def _levels(contract: Contract) -> Iterator[Finding]:
+    for name, kpi in contract.kpis.items():
+        path, known = f"$.kpis.{name}", level_names(kpi)
+        for place, curve in (("score", kpi.score), ("points", kpi.points)):
+            if curve is not None:
+                for mark in curve.marks():
+                    yield from _mark(f"{path}.{place}", mark, known)
+        for index, step in enumerate(kpi.bands):
+            for end in (step.at_least, step.more_than, step.at_most, step.less_than):
+                if end is not None:
+                    yield from _mark(f"{path}.bands[{index}]", end, known)
+        if kpi.weight is not None and kpi.score is None and "target" not in known:
+            yield _error(f"{path}", f"{name} has a weight, and neither a score curve nor a target", "Give it one of them.")
+        for index, levels in enumerate(kpi.levels):
+            held = contract.in_force
+            if levels.from_ is not None and held.until is not None and levels.from_ >= held.until:
+                yield _warning(f"{path}.levels[{index}].from", f"{levels.from_} lies after the contract's end", "Drop it.")
+            if levels.from_ is not None and levels.until is not None and levels.until <= levels.from_:
+                yield _error(f"{path}.levels[{index}].until", "the levels end before they begin", "Write a later day.")
+            floor, target = levels.at.get("floor"), levels.at.get("target")
+            if isinstance(floor, Decimal) and isinstance(target, Decimal):
+                if floor == target:
+                    yield _warning(f"{path}.levels[{index}].at", f"floor and target are both {floor}", "Drop the floor, or move it.")
+                elif (floor > target) is (kpi.better == "higher"):
+                    yield _error(
+                        f"{path}.levels[{index}].at",
+                        f"the floor {floor} is better than the target {target}",
+                        "Swap them, or correct `better`.",
+                    )
+
+
+def _mark(path: str, mark: Mark, known: set[str]) -> Iterator[Finding]:
+    if isinstance(mark, str) and mark not in known:
+        yield _error(path, f"{mark!r} is no level of this KPI", _choice(known))
+
+
+def _bands(contract: Contract) -> Iterator[Finding]:
+    for name, kpi in contract.kpis.items():
+        tables = [(f"$.kpis.{name}.bands", kpi.bands)] if kpi.bands else []
+        for place, own in (("score", kpi.score), ("points", kpi.points)):
+            if own is not None and own.steps is not None:
+                tables.append((f"$.kpis.{name}.{place}.steps", own.steps))
+        for path, steps in tables:
+            for levels in _level_values(kpi):
+                yield from _tiling(path, steps, levels)
+    for path, payment in _payments_with_paths(contract):
+        named = [payment.for_] if isinstance(payment.for_, str) else list(payment.for_ or [])
+        for pay in _pays(payment):
+            for curve in (pay.percent, pay.amount):
+                if isinstance(curve, Curve) and curve.steps is not None:
+                    kpis = [contract.kpis[one] for one in named if one in contract.kpis]
+                    for values in _level_values(kpis[0]) if kpis else [{}]:
+                        yield from _tiling(f"{path}.pay", curve.steps, values)
+
+
+def _level_values(kpi: Kpi) -> list[dict[str, Fraction]]:
+    """The levels as they stand after each entry, so that bands written with names are checked for each ramp step."""
+    found: list[dict[str, Fraction]] = []
+    now: dict[str, Fraction] = {} if kpi.target is None else {"target": Fraction(kpi.target)}
+    for levels in kpi.levels:
+        now = now | {name: Fraction(value) for name, value in levels.at.items() if isinstance(value, Decimal)}
+        found.append(now)
+    return found or [now]
+
+
+def _tiling(path: str, steps: list[Step], levels: Mapping[str, Fraction]) -> Iterator[Finding]:
+    """Gaps, overlaps and unreachable bands of a table, found at its ends and between them."""
+    names = {mark for step in steps for mark in (step.at_least, step.more_than, step.at_most, step.less_than)}
+    if any(isinstance(mark, str) and mark not in levels for mark in names):
+        return
+    ends = sorted({end for step in steps for pair in (step.low(levels), step.high(levels)) if pair for end in (pair[0],)})
+    if not ends:
+        return
+    probes = [ends[0] - 1]
+    for left, right in zip(ends, [*ends[1:], ends[-1] + 2], strict=True):
+        probes += [left, (left + right) / 2]
+    reached: set[int] = set()
+    for probe in probes:
+        held = [index for index, step in enumerate(steps) if step.holds(probe, levels)]
+        reached.update(held)
+        if not held and ends[0] < probe < ends[-1]:
+            yield _error(path, f"no band holds {_shown(probe)}", "Close the gap: let one band end where the next begins.")
+        if len({(steps[index].give, steps[index].name) for index in held}) > 1:
+            which = " and ".join(steps[index].words() for index in held)
+            yield _error(path, f"{_shown(probe)} lies in more than one band: {which}", "Let the bands meet without overlapping.")
+    for index, step in enumerate(steps):
+        if index not in reached:
+            yield _error(f"{path}[{index}]", f"no value can be {step.words()}", "Correct the ends of the band.")
+
+
+def _shown(value: Fraction) -> str:
+    return f"{Decimal(value.numerator) / Decimal(value.denominator):.12g}"
+
+
+def _weights(contract: Contract) -> Iterator[Finding]:
+    weighted = {name: kpi.weight for name, kpi in contract.kpis.items() if kpi.weight is not None}
+    for name, weight in weighted.items():
+        if weight < 0:
+            yield _error(f"$.kpis.{name}.weight", f"a weight of {weight} would reward a miss", "Write a positive weight.")
+    total = sum(weighted.values(), Decimal(0))
+    if weighted and total != 100 and contract.scoring.combine != "sum":
+        yield _warning("$.kpis", f"the weights add up to {total}, not to 100", "Correct them, or mean it: shares are taken of their sum.")
+
+
+def _scoring(contract: Contract) -> Iterator[Finding]:
+    for index, gate in enumerate(contract.scoring.gates):
+        path = f"$.scoring.gates[{index}]"
+        for name in (gate.kpi, *gate.zero):
+            if name not in contract.kpis:
+                yield _error(path, f"{name!r} is no KPI", _choice(contract.kpis))
+        if gate.kpi in contract.kpis and gate.missed not in level_names(contract.kpis[gate.kpi]):
+            yield _error(f"{path}.missed", f"{gate.missed!r} is no level of {gate.kpi}", _choice(level_names(contract.kpis[gate.kpi])))
+    lows = [band.at_least for band in contract.scoring.standings]
+    if lows and None not in lows and min(low for low in lows if low is not None) > 0:
+        yield _error("$.scoring.standings", "a low score has no standing", "Let one band have no at_least.")
+    for low in {low for low in lows if lows.count(low) > 1}:
+        yield _error("$.scoring.standings", f"two standings begin at {low}", "Give each its own lower end.")
+
+
+def _bases(contract: Contract) -> Iterator[Finding]:
+    bases = contract.money.bases
+    for name, base in bases.items():
+        path = f"$.money.bases.{name}"
+        if base.measure is not None and base.measure not in contract.measures:
+            yield _error(f"{path}.measure", f"{base.measure!r} is no measure", _choice(contract.measures))
+        elif base.measure is not None and not contract.measures[base.measure].money:
+            yield _error(
+                f"{path}.measure",
+                f"{base.measure} is a count, and a base is money",
+                f"Write money: true under $.measures.{base.measure}.",
+            )
+        for one in (base.of, *base.plus, *base.minus):
+            if one is not None and one not in bases and one not in contract.measures:
+                yield _error(path, f"{one!r} is neither a base nor a measure", _choice({*bases, *contract.measures}))
+        if _circular(name, bases):
+            yield _error(path, f"{name} is a share of itself", "Break the circle.")
+        if base.percent is not None and base.percent < 0:
+            yield _error(f"{path}.percent", f"{base.percent} % of a base is no base", "Write a positive percentage.")
+
+
+def _circular(name: str, bases: Mapping[str, Base], seen: frozenset[str] = frozenset()) -> bool:
+    if name in seen:
+        return True
+    base = bases.get(name)
+    if base is None:
+        return False
+    return any(_circular(one, bases, seen | {name}) for one in (base.of, *base.plus, *base.minus) if one is not None)
+
+
+def _all_payments(contract: Contract) -> list[Payment]:
+    return [*contract.money.credits, *contract.money.bonuses]
+
+
+def _payments_with_paths(contract: Contract) -> Iterator[tuple[str, Payment]]:
+    for part in ("credits", "bonuses"):
+        for index, payment in enumerate(getattr(contract.money, part)):
+            yield f"$.money.{part}[{index}]", payment
+
+
+def _pays(payment: Payment) -> list[Pay]:
+    pays = [payment.pay] if payment.pay is not None else []
+    pays += [rung.pay for rung in payment.ladder.rungs] if payment.ladder is not None else []
+    return pays + ([payment.at_most] if payment.at_most is not None else [])
+
+
+def _payments(contract: Contract) -> Iterator[Finding]:
+    for path, payment in _payments_with_paths(contract):
+        named = [payment.for_] if isinstance(payment.for_, str) else list(payment.for_ or [])
+        for one in named:
+            if one not in contract.kpis:
+                yield _error(f"{path}.for", f"{one!r} is no KPI", _choice(contract.kpis))
+        if (payment.pay is None) == (payment.ladder is None):
+            yield _error(path, "the rule says neither or both of pay and ladder", "Write one of them.")
+        for pay in _pays(payment):
+            if pay.of is not None and pay.of not in contract.money.bases:
+                yield _error(f"{path}.pay.of", f"{pay.of!r} is no base", _choice(contract.money.bases))
+            known = set().union(*(level_names(contract.kpis[one]) for one in named if one in contract.kpis))
+            for curve in (pay.percent, pay.amount):
+                if isinstance(curve, Curve) and named and pay.by is None:
+                    for mark in curve.marks():
+                        yield from _mark(f"{path}.pay", mark, known)
+        if payment.when is not None:
+            yield from _when(contract, payment.when, f"{path}.when", named)
+        elif payment.pay is not None and not isinstance(payment.pay.percent or payment.pay.amount, Curve):
+            for one in named:
+                if one in contract.kpis and not _has_target(contract.kpis[one]):
+                    yield _error(path, f"the rule is due when {one} misses its target, and it has none", "Give it a target, or write when.")
+    for index, group in enumerate(contract.money.exclusive):
+        for one in group.among:
+            rules = {payment.name for payment in _all_payments(contract)}
+            if one not in contract.kpis and one not in rules:
+                yield _error(f"$.money.exclusive[{index}].among", f"{one!r} is no KPI and no rule", _choice(contract.kpis))
+
+
+def _has_target(kpi: Kpi) -> bool:
+    return "target" in level_names(kpi) or kpi.better == "inside"
+
+
+def _when(contract: Contract, when: When, path: str, named: list[str]) -> Iterator[Finding]:
+    kpis = [when.kpi] if when.kpi is not None else named
+    for one in kpis:
+        if one not in contract.kpis:
+            yield _error(f"{path}.kpi", f"{one!r} is no KPI", _choice(contract.kpis))
+            continue
+        for level in (when.missed, when.met, when.exceeded):
+            if level is not None and level not in level_names(contract.kpis[one]):
+                yield _error(path, f"{level!r} is no level of {one}", _choice(level_names(contract.kpis[one])))
+    if when.of is not None and when.of not in contract.money.bases:
+        yield _error(f"{path}.of", f"{when.of!r} is no base", _choice(contract.money.bases))
+    if when.at_cap is not None and when.at_cap not in {cap.name for cap in contract.money.caps}:
+        yield _error(f"{path}.at_cap", f"{when.at_cap!r} is no cap", _choice({cap.name for cap in contract.money.caps if cap.name}))
+    if when.window is not None and when.window.at_least is not None and when.window.at_least > when.window.last:
+        yield _error(
+            f"{path}.window",
+            f"{when.window.at_least} of the last {when.window.last} periods can never be",
+            "Look at more periods, or ask for fewer.",
+        )
+
+
+def _caps(contract: Contract) -> Iterator[Finding]:
+    for index, cap in enumerate(contract.money.caps):
+        path = f"$.money.caps[{index}]"
+        if cap.of is not None and cap.of not in contract.money.bases:
+            yield _error(f"{path}.of", f"{cap.of!r} is no base", _choice(contract.money.bases))
+        if (cap.percent is not None and cap.percent < 0) or (cap.amount is not None and cap.amount < 0):
+            yield _error(path, "a negative cap lets nothing through", "Write a positive limit.")
+        smallest = _smallest(contract, cap.of)
+        if cap.percent is not None and smallest is not None and cap.percent < smallest:
+            yield _warning(
+                path,
+                f"the cap of {cap.percent} % lies below the smallest credit of {smallest} % of the same base",
+                "Raise the cap, or lower the credit.",
+            )
+
+
+def _smallest(contract: Contract, base: str | None) -> Decimal | None:
+    flat = [
+        pay.percent
+        for payment in contract.money.credits
+        for pay in _pays(payment)
+        if pay.of == base and isinstance(pay.percent, Decimal)
+    ]
+    return min(flat) if flat else None
+
+
+def _windows(contract: Contract) -> Iterator[Finding]:
+    for index, right in enumerate(contract.rights):
+        yield from _when(contract, right.when, f"$.rights[{index}].when", [])
+        longest = _periods_in_term(contract)
+        window = right.when.window
+        if window is not None and longest is not None and window.last > longest:
+            yield _error(
+                f"$.rights[{index}].when.window",
+                f"it looks at {window.last} periods, and the contract has {longest}",
+                "Shorten the window.",
+            )
+    for index, back in enumerate(contract.money.earn_back):
+        if back.periods < 1:
+            yield _error(f"$.money.earn_back[{index}].periods", "a run of no periods is always performed", "Write 1 or more.")
+        if not 0 < back.percent <= 100:
+            yield _error(f"$.money.earn_back[{index}].percent", f"{back.percent} % cannot come back", "Write 1 to 100.")
+    for index, ratchet in enumerate(contract.ratchets):
+        if ratchet.kpi not in contract.kpis:
+            yield _error(f"$.ratchets[{index}].kpi", f"{ratchet.kpi!r} is no KPI", _choice(contract.kpis))
+        elif ratchet.level not in level_names(contract.kpis[ratchet.kpi]):
+            yield _error(f"$.ratchets[{index}].level", f"{ratchet.level!r} is no level of {ratchet.kpi}", _choice(level_names(contract.kpis[ratchet.kpi])))
+
+
+def _periods_in_term(contract: Contract) -> int | None:
+    if contract.in_force.until is None:
+        return None
+    days = (contract.in_force.until - contract.in_force.from_).days
+    return round(days / {"day": 1, "week": 7, "month": 30.4, "quarter": 91.3, "year": 365.2}[contract.measured.each])
+
+
+def _escalation(contract: Contract) -> Iterator[Finding]:
+    names: set[str] = set()
+    for index, rule in enumerate(contract.escalation.rules):
+        path = f"$.escalation.rules[{index}]"
+        if rule.name in names:
+            yield _error(f"{path}.name", f"two rules are called {rule.name!r}", "Give each rule its own name.")
+        names.add(rule.name)
+        if rule.on.kpi is not None and rule.on.kpi not in contract.kpis:
+            yield _error(f"{path}.on.kpi", f"{rule.on.kpi!r} is no KPI", _choice(contract.kpis))
+        elif rule.on.kpi is not None and rule.on.no_data is None:
+            known = level_names(contract.kpis[rule.on.kpi])
+            for place, level in (("on.missed", rule.on.missed), ("clear.level", rule.clear.level)):
+                if level not in known and not (contract.kpis[rule.on.kpi].better == "inside" and level == "target"):
+                    yield _error(f"{path}.{place}", f"{level!r} is no level of {rule.on.kpi}", _choice(known))
+        if rule.on.at_least > rule.on.last:
+            yield _error(f"{path}.on", f"{rule.on.at_least} of the last {rule.on.last} periods can never be", "Look at more periods.")
+    numbers = [level.level for level in contract.escalation.levels]
+    if numbers != list(range(1, len(numbers) + 1)):
+        yield _error("$.escalation.levels", f"the levels are numbered {numbers}", "Number them 1, 2, 3 without a gap.")
+    if contract.escalation.rules and not contract.escalation.levels:
+        yield _error("$.escalation.levels", "there are rules and nobody to call", "Add level 1.")
+    for index, one in enumerate(contract.escalation.levels):
+        for role in one.to:
+            if not role.startswith(KNOWN_ROLES):
+                yield _error(f"$.escalation.levels[{index}].to", f"{role!r} names no side", "Write client.… or vendor.… and the role.")
+    if contract.escalation.calendar is not None and contract.escalation.calendar not in contract.calendars:
+        yield _error("$.escalation.calendar", f"{contract.escalation.calendar!r} is not among the calendars", _choice(contract.calendars))
+
+
+__all__ = ["check", "level_names"]
