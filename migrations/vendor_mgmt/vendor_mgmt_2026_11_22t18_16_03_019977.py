@@ -17,7 +17,6 @@ forwards = sql_migration(
     CREATE INDEX ticket_due ON ticket (next_due_at, id) WHERE closed_at IS NULL;
     CREATE INDEX ticket_with_dimensions ON ticket USING gin (dimensions jsonb_path_ops);
     CREATE INDEX ticket_grouped ON ticket (dimensions_text);
-    ALTER TABLE ticket ADD CONSTRAINT ticket_recurs_from_exists FOREIGN KEY (recurs_from) REFERENCES ticket (id) ON DELETE RESTRICT;
 
     CREATE INDEX ticket_event_of_period ON ticket_event (ticket, sequence) WHERE period_from IS NOT NULL;
     CREATE UNIQUE INDEX deadline_one_open_per_name ON deadline (ticket, name) WHERE state = 'open';
@@ -40,7 +39,6 @@ forwards = sql_migration(
     DROP FUNCTION refuse_to_change_ticket_event();
     DROP INDEX outbox_held, outbox_unsettled, outbox_claimed, outbox_waiting;
     DROP INDEX deadline_of_ticket, deadline_one_open_per_name, ticket_event_of_period;
-    ALTER TABLE ticket DROP CONSTRAINT ticket_recurs_from_exists;
     DROP INDEX ticket_grouped, ticket_with_dimensions, ticket_due, ticket_of_vendor, ticket_of_lineage, ticket_one_open_per_key;
     """,
 )

@@ -58,7 +58,9 @@ class Ticket(Table):
     opened_at = Timestamptz(default=None)
     closed_at = Timestamptz(null=True, default=None)
     next_due_at = Timestamptz(null=True, default=None, help_text="The earliest open deadline")
-    recurs_from = BigInt(null=True, default=None, help_text="Id of the closed ticket that this one repeats")
+    recurs_from: ForeignKey["Ticket"] = ForeignKey(
+        "self", null=True, default=None, on_delete=OnDelete.restrict, help_text="The closed ticket that this one repeats"
+    )
     sequence = Integer(default=None, help_text="Of the last event")
     token = Integer(default=None, help_text="Changes whenever the deadlines are planned anew")
     body = JSONB(default=None)

@@ -273,7 +273,8 @@ def _raise(case: Case) -> None:
 def _raise_again(case: Case) -> None:
     book = Book(_rules(case["rules"]))
     book.close(case["periods"])
-    found = book.close([*case["periods"], *case.get("more_periods", [])], _rules(case["new_rules"] if "new_rules" in case else case["rules"]))
+    rules = case["new_rules"] if "new_rules" in case else case["rules"]
+    found = book.close([*case["periods"], *case.get("more_periods", [])], _rules(rules))
     expect = case["expect"]
     assert len(book.tickets) == expect.get("tickets", 1)
     one = book.tickets[-1]

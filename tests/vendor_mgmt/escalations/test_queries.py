@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -15,6 +14,7 @@ from contracts.errors import NotFound
 from tests.vendor_mgmt.escalations.builders import CLIENT, OPENED_AT, VENDOR, calendars, office, plan, policy, rule, series
 from vendor_mgmt.access.scope import Scope
 from vendor_mgmt.database import transaction
+from vendor_mgmt.delivery import queries as outbox
 from vendor_mgmt.escalations import queries, tickets
 from vendor_mgmt.escalations.conditions import Window
 from vendor_mgmt.escalations.queries import Raised, Watched
@@ -25,7 +25,7 @@ EVERYTHING = Scope.everything(actor=1)
 
 
 @pytest.fixture
-async def place(database: str) -> AsyncIterator[None]:
+async def place(database: str) -> None:
     """Two vendors with a site and a contract each, and the calendar of the tests."""
     async with transaction() as connection:
         for number, (vendor, site, contract) in enumerate((("harbour-cx", "lisbon-1", "IB-2026-03"), ("mesa", "manila-1", "PH-7")), 1):
@@ -45,7 +45,6 @@ async def place(database: str) -> AsyncIterator[None]:
                 contract,
             )
         await add_calendar(connection)
-    yield
 
 
 async def add_calendar(connection: Any, version: int = 1, **changes: Any) -> None:
@@ -204,7 +203,7 @@ async def test_each_vendor_has_its_own_numbers_and_sees_no_other() -> None:
             lambda: queries.detail(connection, mesa, "HARBOUR-CX-T9999"),
         ):
             with pytest.raises(NotFound, match="there is no ticket HARBOUR-CX-T"):
-                await call()  # type: ignore[no-untyped-call]
+                await call()
 
 
 @pytest.mark.usefixtures("place")
@@ -299,7 +298,7 @@ async def test_messages_to_the_vendor_wait_for_the_draft_and_those_to_the_client
     assert rows["client"]["not_before_at"] == OPENED_AT
     assert rows["vendor"]["not_before_at"] == wait_until
     async with transaction() as connection:
-        assert await queries.outbox.release_held(connection, "scorecard 1", OPENED_AT + timedelta(hours=1)) == 1
+        assert await outbox.release_held(connection, "scorecard 1", OPENED_AT + timedelta(hours=1)) == 1
     rows = {row["side"]: row for row in await outbox_rows()}
     assert rows["vendor"]["not_before_at"] == OPENED_AT + timedelta(hours=1)
 
@@ -343,11 +342,8 @@ async def test_a_place_that_does_not_exist_is_named() -> None:
 
 @pytest.mark.usefixtures("place")
 async def test_a_close_that_fails_leaves_neither_ticket_nor_message() -> None:
-    class Interrupted(Exception):
-        pass
-
-    with pytest.raises(Interrupted):
+    with pytest.raises(KeyboardInterrupt):
         async with transaction() as connection:
             await queries.raise_tickets(connection, [watched("B")], at=OPENED_AT)
-            raise Interrupted
+            raise KeyboardInterrupt
     assert (await stored(), await outbox_rows()) == ([], [])
