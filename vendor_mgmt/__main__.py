@@ -48,6 +48,7 @@ class Commands(click.Group):
         for listed in COMMANDS:
             if listed.name == cmd_name:
                 command: click.Command = importlib.import_module(listed.module).command
+                _keep_lines(command)
                 return command
         return None
 
@@ -56,6 +57,14 @@ class Commands(click.Group):
         del ctx
         with formatter.section("Commands"):
             formatter.write_dl([(listed.name, listed.help) for listed in COMMANDS])
+
+
+def _keep_lines(command: click.Command) -> None:
+    r"""Let `\b` in a raw docstring mean what click means by it: the lines below stay as they are. Raw, it is two characters."""
+    command.help = (command.help or "").replace("\\b\n", "\b\n")
+    if isinstance(command, click.Group):
+        for part in command.commands.values():
+            _keep_lines(part)
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})

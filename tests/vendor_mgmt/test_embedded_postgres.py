@@ -202,13 +202,15 @@ def test_the_password_appears_in_no_log_no_command_line_and_no_repr(folder: Path
         assert endpoint.password not in Path(f"/proc/{postgres.pid}/environ").read_text()
 
 
-def test_its_tools_find_the_password_in_pgpass(folder: Path) -> None:
+def test_postgresqls_own_tools_need_nothing_but_the_service_file(folder: Path) -> None:
     postgres = server_in(folder / "home")
     with postgres as endpoint:
-        dump = next(find_binaries()).bin_dir / "pg_dump"
-        command = [str(dump), "-h", endpoint.host, "-p", str(endpoint.port), "-U", endpoint.user, "--no-password", endpoint.database]
-        done = subprocess.run(command, check=True, capture_output=True, text=True, env={"PGPASSFILE": str(postgres.pgpass_file)})
-        assert "PostgreSQL database dump complete" in done.stdout
+        query(endpoint, "CREATE TABLE kept AS SELECT 42 AS answer")
+        command = [str(next(find_binaries()).bin_dir / "pg_dump"), "--no-password", "service=vendor_mgmt"]
+        environment = {"PGSERVICEFILE": str(postgres.service_file)}
+        done = subprocess.run(command, check=True, capture_output=True, text=True, env=environment)
+        assert "CREATE TABLE public.kept" in done.stdout
+    assert not postgres.service_file.exists()
 
 
 def test_ctrl_c_at_the_terminal_does_not_reach_the_server(folder: Path) -> None:
