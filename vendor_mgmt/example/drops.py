@@ -103,8 +103,7 @@ def _thornbury_hale(folder: Path, month: date, known: Sequence[Row]) -> list[Pat
     book.remove(book.worksheets[0])
     _write_daily(book.create_sheet("Daily"), month, [row for row in known if row.grain == "day"])
     charges = [row for row in known if row.measure == "monthly_invoice"]
-    if charges:
-        _write_charges(book.create_sheet("Charges"), month, charges)
+    _write_charges(book.create_sheet("Charges"), month, charges)
     path = folder / f"Thornbury Hale {month:%Y-%m} service report.xlsx"
     return [_complete(path, book.save)]
 
@@ -165,8 +164,11 @@ def _write_charges(sheet: Worksheet, month: date, charges: Sequence[Row]) -> Non
         sheet.append([portfolio.site(row.site).code, row.starts_on, row.value])
         sheet.cell(sheet.max_row, 2).number_format = "MMM YYYY"
         sheet.cell(sheet.max_row, 3).number_format = "#,##0.00"
-    sheet.append(["Total", None, sum(row.value for row in charges)])
-    sheet.cell(sheet.max_row, 3).number_format = "#,##0.00"
+    if charges:
+        sheet.append(["Total", None, sum(row.value for row in charges)])
+        sheet.cell(sheet.max_row, 3).number_format = "#,##0.00"
+    else:
+        sheet.append(["To follow with the invoice"])
     for position in range(1, 4):
         sheet.column_dimensions[get_column_letter(position)].width = 16
 

@@ -161,7 +161,7 @@ class ReliefClaim(Struct, frozen=True, kw_only=True):
     from_: date
     until: date
     cause: str
-    effect: str = "drop"
+    effect: str = "drop_span"
 
 
 VENDORS = (
@@ -310,10 +310,10 @@ STORIES = (
     ),
     Story(
         kind="missing feed", site="kuala-lumpur-1", workstream="live-stream-moderation",
-        kpis=("live_tat", "acc", "leakage", "overturn", "fill", "severe_misses"), first=13, last=13, silent_from_day=11,
+        kpis=("live_tat", "acc", "leakage", "overturn", "fill", "severe_misses", "short_minutes"), first=13, last=13, silent_from_day=11,
         told="After a change of the vendor's reporting system nothing arrives from the 11th of month 13 on.",
         found=Found(
-            no_data=dict.fromkeys(("live_tat", "acc", "leakage", "overturn", "fill", "severe_misses"), (13,)),
+            no_data=dict.fromkeys(("live_tat", "acc", "leakage", "overturn", "fill", "severe_misses", "short_minutes"), (13,)),
             tickets=(Ticket(kpi="live_tat", opens_at_close_of=13, level=2),),
             in_words="No data in month 13 for every KPI of the workstream: ten days are too few. One ticket, for the missing data.",
         ),

@@ -42,6 +42,10 @@ class Verdict(NamedTuple):
     levels: dict[str, Decimal]
     better: str
 
+    def misses(self, level: str) -> bool:
+        """Whether there is a judged value, such a level, and the value is short of it."""
+        return self.value is not None and level in self.levels and not self.meets(level)
+
     def meets(self, level: str) -> bool:
         assert self.value is not None
         mark = Fraction(self.levels[level])
@@ -78,7 +82,7 @@ class Sums:
             return sum((sign * self._sum(work, month, measure, name) for measure, sign in signed(counts)), start=Fraction(0))
 
         value = kpi.value
-        whole = value.ratio.to if value.ratio else value.mean.per if value.mean else value.count or value.last
+        whole = value.ratio.to if value.ratio else value.mean.per if value.mean else value.count or value.sum or value.last
         assert whole is not None
         length = (month_start(self.today, month + 1) - starts_on) // timedelta(days=1)
         came = max(len(self.days(work.site, work.workstream, month, measure, "")) for measure, _ in signed(whole))
@@ -88,8 +92,8 @@ class Sums:
             [(measure, _)] = signed(value.last)
             days = self.days(work.site, work.workstream, month, measure, name)
             return Verdict("measured", Fraction(days[max(days)]), levels, kpi.better)
-        if value.count is not None:
-            return Verdict("measured", total(value.count), levels, kpi.better)
+        if added := value.count or value.sum:
+            return Verdict("measured", total(added), levels, kpi.better)
         denominator = total(whole)
         if denominator == 0:
             return Verdict("no_volume", None, levels, kpi.better)

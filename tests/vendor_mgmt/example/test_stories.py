@@ -36,7 +36,7 @@ def named(story: Story) -> str:
 
 
 def missing(sums: Sums, work: Work, kpi: str, level: str = "target") -> tuple[int, ...]:
-    return tuple(month for month, it in enumerate(history(sums, work, kpi)) if it.status == "measured" and not it.meets(level))
+    return tuple(month for month, it in enumerate(history(sums, work, kpi)) if it.misses(level))
 
 
 def having(sums: Sums, work: Work, kpi: str, status: str) -> tuple[int, ...]:
@@ -160,7 +160,7 @@ def opened(sums: Sums, work: Work) -> dict[str, tuple[int, int | None]]:
         good = 0
         misses: list[bool] = []
         for month, verdict in judged:
-            misses.append(not verdict.meets(rule.on.missed))
+            misses.append(verdict.misses(rule.on.missed))
             if since is None and sum(misses[-rule.on.last :]) >= rule.on.at_least:
                 assert kpi not in tickets, "opened twice"
                 since, good = month, 0
@@ -211,7 +211,7 @@ def test_all_but_a_few_of_the_unplanted_months_meet_their_target(final: Sums) ->
             for month, verdict in enumerate(history(final, work, kpi)):
                 if verdict.status == "measured":
                     judged += 1
-                    if not verdict.meets("target"):
+                    if verdict.misses("target"):
                         missed.append((work.site, work.workstream, kpi, month))
                 else:
                     assert portfolio.stories_at(work.site, work.workstream), (work.site, kpi, month, verdict.status)
