@@ -192,8 +192,8 @@ class HoursArgument(click.ParamType[Span]):
 T = TypeVar("T")
 
 
-def _document(name: str, type_: type[T], check: Callable[[T], list[Finding]]) -> T:
-    """The document in a file. Ends with every finding and exit code 2 when it cannot be used."""
+def _document(name: str, type_: type[T], check: Callable[[T], list[Finding]]) -> tuple[T, list[Finding]]:
+    """The document in a file, and what is worth a look in it. Ends with every finding and exit code 2 when it cannot be used."""
     try:
         data = Path(name).read_bytes()
     except OSError as error:
@@ -202,11 +202,11 @@ def _document(name: str, type_: type[T], check: Callable[[T], list[Finding]]) ->
     findings = [*found.findings, *(found.locate(check(found.document)) if found.document is not None else [])]
     if found.document is None or has_errors(findings):
         raise Unusable(render(findings))
-    return found.document
+    return found.document, findings
 
 
 def _calendar(name: str) -> Calendar:
-    return _document(name, Calendar, business_time.check)
+    return _document(name, Calendar, business_time.check)[0]
 
 
 def _choices(type_: Any) -> list[str]:
@@ -570,7 +570,7 @@ def within_command(interval: str, at: datetime | date, as_json: bool) -> None:  
     \b
     vendor-mgmt time within maintenance.yaml --at 2026-03-31T23:30Z
     """
-    document = _document(interval, RecurringInterval, lambda _: [])
+    document, _ = _document(interval, RecurringInterval, lambda _: [])
     moment = _instant(at, zone_named(document.time_zone), Conventions())
     within = document.contains(moment)
     _answer(as_json, {"within": within, "at": _utc(moment), "zone": document.time_zone}, ["inside" if within else "outside"])
@@ -743,8 +743,7 @@ def check_command(calendar: str) -> None:
     \b
     vendor-mgmt time check manila.yaml
     """
-    document = _calendar(calendar)
-    findings = business_time.check(document)
+    document, findings = _document(calendar, Calendar, business_time.check)
     click.echo(render(findings) if findings else f"{document.id} version {document.version}: nothing to remark")
 
 
