@@ -42,6 +42,22 @@ def folder() -> Iterator[Path]:
         yield path
 
 
+@pytest.fixture(scope="module")
+def stopped() -> Iterator[Path]:
+    """A data folder with a cluster that was stopped properly; making one takes longer than everything else here."""
+    with tempfile.TemporaryDirectory(prefix="vendor-mgmt-", ignore_cleanup_errors=True) as name:
+        Path(name).chmod(0o755)
+        start_and_stop(Path(name) / "home")
+        yield Path(name) / "home"
+
+
+@pytest.fixture
+def used(stopped: Path, folder: Path) -> Path:
+    """A copy of it, which has been used before."""
+    subprocess.run(["cp", "--archive", str(stopped), str(folder / "home")], check=True)
+    return folder / "home"
+
+
 class AsUser(TypedDict, total=False):
     """The arguments of subprocess that change the user."""
 
@@ -180,8 +196,8 @@ def test_what_was_committed_is_there_after_a_restart(folder: Path) -> None:
         assert query(endpoint, "SELECT answer FROM kept") == 42
 
 
-def test_stopping_leaves_no_process_and_no_address(folder: Path) -> None:
-    postgres = server_in(folder / "home")
+def test_stopping_leaves_no_process_and_no_address(used: Path) -> None:
+    postgres = server_in(used)
     endpoint = postgres.start()
     pid = postgres.pid
     assert pid is not None
@@ -193,8 +209,8 @@ def test_stopping_leaves_no_process_and_no_address(folder: Path) -> None:
         socket.create_connection((endpoint.host, endpoint.port))
 
 
-def test_the_password_appears_in_no_log_no_command_line_and_no_repr(folder: Path) -> None:
-    postgres = server_in(folder / "home")
+def test_the_password_appears_in_no_log_no_command_line_and_no_repr(used: Path) -> None:
+    postgres = server_in(used)
     with postgres as endpoint:
         assert endpoint.password not in repr(endpoint)
         assert endpoint.password not in postgres.log_file.read_text()
@@ -202,8 +218,8 @@ def test_the_password_appears_in_no_log_no_command_line_and_no_repr(folder: Path
         assert endpoint.password not in Path(f"/proc/{postgres.pid}/environ").read_text()
 
 
-def test_postgresqls_own_tools_need_nothing_but_the_service_file(folder: Path) -> None:
-    postgres = server_in(folder / "home")
+def test_postgresqls_own_tools_need_nothing_but_the_service_file(used: Path) -> None:
+    postgres = server_in(used)
     with postgres as endpoint:
         query(endpoint, "CREATE TABLE kept AS SELECT 42 AS answer")
         command = [str(next(find_binaries()).bin_dir / "pg_dump"), "--no-password", "service=vendor_mgmt"]
@@ -213,8 +229,8 @@ def test_postgresqls_own_tools_need_nothing_but_the_service_file(folder: Path) -
     assert not postgres.service_file.exists()
 
 
-def test_ctrl_c_at_the_terminal_does_not_reach_the_server(folder: Path) -> None:
-    postgres = server_in(folder / "home")
+def test_ctrl_c_at_the_terminal_does_not_reach_the_server(used: Path) -> None:
+    postgres = server_in(used)
     with postgres:
         assert postgres.pid is not None
         assert os.getsid(postgres.pid) == postgres.pid != os.getsid(0)
@@ -232,11 +248,11 @@ def test_a_path_with_spaces_and_letters_of_other_languages_is_fine(folder: Path)
         assert query(endpoint, "SELECT 1") == 1
 
 
-def test_a_port_taken_at_the_last_moment_is_replaced_by_another(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_port_taken_at_the_last_moment_is_replaced_by_another(used: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         ports = iter([taken.getsockname()[1], embedded_postgres._free_port()])
         monkeypatch.setattr(embedded_postgres, "_free_port", lambda: next(ports))
-        with server_in(folder / "home") as endpoint:
+        with server_in(used) as endpoint:
             assert query(endpoint, "SELECT 1") == 1
             assert endpoint.port != taken.getsockname()[1]
 
@@ -244,8 +260,8 @@ def test_a_port_taken_at_the_last_moment_is_replaced_by_another(folder: Path, mo
 # Killed without warning
 
 
-def test_after_kill_9_of_the_server_its_owner_knows_and_the_next_start_recovers(folder: Path) -> None:
-    postgres = server_in(folder / "home")
+def test_after_kill_9_of_the_server_its_owner_knows_and_the_next_start_recovers(used: Path) -> None:
+    postgres = server_in(used)
     endpoint = postgres.start()
     query(endpoint, "CREATE TABLE kept AS SELECT 42 AS answer")
     assert postgres.pid is not None
@@ -254,46 +270,46 @@ def test_after_kill_9_of_the_server_its_owner_knows_and_the_next_start_recovers(
     assert asyncio.run(asyncio.wait_for(postgres.ended(), 10)) == -signal.SIGKILL
 
     postgres.stop()
-    with server_in(folder / "home") as endpoint:
+    with server_in(used) as endpoint:
         assert query(endpoint, "SELECT answer FROM kept") == 42
 
 
-def test_after_kill_9_of_its_owner_the_server_ends_by_itself_and_cleanly(folder: Path) -> None:
-    with Owner(folder / "home") as owner:
+def test_after_kill_9_of_its_owner_the_server_ends_by_itself_and_cleanly(used: Path) -> None:
+    with Owner(used) as owner:
         query(owner.endpoint, "CREATE TABLE kept AS SELECT 42 AS answer")
         owner.kill()
         wait_for_end(owner.server_pid, seconds=5)
-    log = (folder / "home" / "postgres" / "server.log").read_text()
+    log = (used / "postgres" / "server.log").read_text()
     assert "received fast shutdown request" in log
-    with server_in(folder / "home") as endpoint:
+    with server_in(used) as endpoint:
         assert query(endpoint, "SELECT answer FROM kept") == 42
-    assert "not properly shut down" not in (folder / "home" / "postgres" / "server.log").read_text()
+    assert "not properly shut down" not in (used / "postgres" / "server.log").read_text()
 
 
-def test_after_kill_9_of_both_the_next_start_recovers_at_once(folder: Path) -> None:
-    with Owner(folder / "home") as owner:
+def test_after_kill_9_of_both_the_next_start_recovers_at_once(used: Path) -> None:
+    with Owner(used) as owner:
         query(owner.endpoint, "CREATE TABLE kept AS SELECT 42 AS answer")
         os.kill(owner.server_pid, signal.SIGKILL)
         owner.kill()
-        with server_in(folder / "home") as endpoint:
+        with server_in(used) as endpoint:
             assert query(endpoint, "SELECT answer FROM kept") == 42
 
 
-def test_a_server_that_outlived_its_owner_is_stopped_before_a_new_one_starts(folder: Path) -> None:
-    with Owner(folder / "home") as owner:
+def test_a_server_that_outlived_its_owner_is_stopped_before_a_new_one_starts(used: Path) -> None:
+    with Owner(used) as owner:
         query(owner.endpoint, "CREATE TABLE kept AS SELECT 42 AS answer")
         # Frozen, it can follow neither its owner's death nor a polite request.
         os.kill(owner.server_pid, signal.SIGSTOP)
         owner.kill()
         assert is_running(owner.server_pid)
         threading.Timer(0.5, os.kill, (owner.server_pid, signal.SIGCONT)).start()
-        with server_in(folder / "home") as endpoint:
+        with server_in(used) as endpoint:
             assert not is_running(owner.server_pid)
             assert query(endpoint, "SELECT answer FROM kept") == 42
 
 
-def test_a_pid_file_that_names_somebody_elses_process_is_stale(folder: Path) -> None:
-    postgres = server_in(folder / "home")
+def test_a_pid_file_that_names_somebody_elses_process_is_stale(used: Path) -> None:
+    postgres = server_in(used)
     postgres.start()
     account = pwd.getpwuid(postgres.cluster.stat().st_uid)
     postgres.stop()
@@ -303,7 +319,7 @@ def test_a_pid_file_that_names_somebody_elses_process_is_stale(folder: Path) -> 
             pid_file = postgres.cluster / "postmaster.pid"
             pid_file.write_text(f"{innocent.pid}\n{postgres.cluster}\n1700000000\n5432\n\n127.0.0.1\n  1234\nready   \n")
             os.chown(pid_file, account.pw_uid, account.pw_gid)
-            with server_in(folder / "home") as endpoint:
+            with server_in(used) as endpoint:
                 assert query(endpoint, "SELECT 1") == 1
             assert innocent.poll() is None, "a process that is not ours must not be touched"
         finally:
@@ -311,10 +327,9 @@ def test_a_pid_file_that_names_somebody_elses_process_is_stale(folder: Path) -> 
 
 
 @pytest.mark.parametrize("content", [b"", b"12", b"not a number\n", b"\x00\xff\xfe", b"99999999999999999999\n"])
-def test_a_half_written_pid_file_is_no_obstacle(folder: Path, content: bytes) -> None:
-    start_and_stop(folder / "home")
-    (folder / "home" / "postgres" / "data" / "postmaster.pid").write_bytes(content)
-    with server_in(folder / "home") as endpoint:
+def test_a_half_written_pid_file_is_no_obstacle(used: Path, content: bytes) -> None:
+    (used / "postgres" / "data" / "postmaster.pid").write_bytes(content)
+    with server_in(used) as endpoint:
         assert query(endpoint, "SELECT 1") == 1
 
 
@@ -356,26 +371,26 @@ def test_of_four_processes_at_once_one_owns_the_server_and_all_can_use_it(folder
         assert query(a.endpoint, "SELECT 1") == 1
 
 
-def test_once_the_owner_is_gone_the_next_process_becomes_the_owner(folder: Path) -> None:
-    with Owner(folder / "home") as owner:
-        guest = server_in(folder / "home")
+def test_once_the_owner_is_gone_the_next_process_becomes_the_owner(used: Path) -> None:
+    with Owner(used) as owner:
+        guest = server_in(used)
         assert owner.is_owner
         with guest as endpoint:
             assert endpoint == owner.endpoint
             assert not guest.is_owner
             assert guest.pid is None
         owner.kill()
-        successor = server_in(folder / "home")
+        successor = server_in(used)
         with successor as endpoint:
             assert successor.is_owner
             assert query(endpoint, "SELECT 1") == 1
 
 
-def test_a_guest_that_waits_in_vain_says_who_holds_the_lock(folder: Path) -> None:
-    with server_in(folder / "home"):
-        (folder / "home" / "postgres" / "endpoint.json").unlink()
+def test_a_guest_that_waits_in_vain_says_who_holds_the_lock(used: Path) -> None:
+    with server_in(used):
+        (used / "postgres" / "endpoint.json").unlink()
         with pytest.raises(EmbeddedPostgresError, match=r"fuser .*lock"):
-            server_in(folder / "home").start(patience_s=0.1)
+            server_in(used).start(patience_s=0.1)
 
 
 def test_only_the_owner_can_wait_for_the_end(folder: Path) -> None:
@@ -403,8 +418,8 @@ def test_it_changes_the_rights_of_nothing_it_did_not_make(folder: Path) -> None:
 
 
 @root_only
-def test_as_root_the_server_runs_as_somebody_else(folder: Path) -> None:
-    postgres = server_in(folder / "home")
+def test_as_root_the_server_runs_as_somebody_else(used: Path) -> None:
+    postgres = server_in(used)
     with postgres:
         assert postgres.pid is not None
         status = Path(f"/proc/{postgres.pid}/status").read_text()
@@ -465,12 +480,11 @@ def test_a_normal_user_runs_it_as_themselves_and_root_can_go_on_with_it(folder: 
 
 
 @root_only
-def test_somebody_elses_folder_is_refused_with_a_sentence(folder: Path) -> None:
-    start_and_stop(folder / "home")
+def test_somebody_elses_folder_is_refused_with_a_sentence(used: Path) -> None:
     nobody = pwd.getpwnam("nobody")
     program = "import sys; from pathlib import Path; from vendor_mgmt.embedded_postgres import *\n"
     program += "try: EmbeddedPostgres(Path(sys.argv[1])).start()\nexcept EmbeddedPostgresError as error: print(error)"
-    command = [*python_of(nobody), "-c", program, str(folder / "home")]
+    command = [*python_of(nobody), "-c", program, str(used)]
     done = subprocess.run(command, check=True, capture_output=True, text=True, cwd="/", **as_user(nobody))
     assert "belongs to another user" in done.stdout
 
@@ -478,11 +492,10 @@ def test_somebody_elses_folder_is_refused_with_a_sentence(folder: Path) -> None:
 # Refusals
 
 
-def test_a_cluster_of_another_version_is_refused_with_the_way_out(folder: Path) -> None:
-    start_and_stop(folder / "home")
-    (folder / "home" / "postgres" / "data" / "PG_VERSION").write_text("12\n")
+def test_a_cluster_of_another_version_is_refused_with_the_way_out(used: Path) -> None:
+    (used / "postgres" / "data" / "PG_VERSION").write_text("12\n")
     with pytest.raises(EmbeddedPostgresError, match=r"made by PostgreSQL 12.*only these versions are at hand: \d.*pg_dump.*pg_restore"):
-        server_in(folder / "home").start()
+        server_in(used).start()
 
 
 @needs_15
@@ -514,11 +527,10 @@ def test_a_server_that_does_not_start_is_quoted(folder: Path) -> None:
         assert query(endpoint, "SELECT 1") == 1
 
 
-def test_a_lost_password_is_explained(folder: Path) -> None:
-    start_and_stop(folder / "home")
-    (folder / "home" / "postgres" / "pgpass").unlink()
+def test_a_lost_password_is_explained(used: Path) -> None:
+    (used / "postgres" / "pgpass").unlink()
     with pytest.raises(EmbeddedPostgresError, match=r"password .* cannot be read from .*pgpass"):
-        server_in(folder / "home").start()
+        server_in(used).start()
 
 
 def test_a_folder_that_cannot_be_made_is_named(folder: Path) -> None:
