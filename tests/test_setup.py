@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import importlib.metadata
 import json
 import os
 import re
@@ -24,6 +25,17 @@ from tools import lock, setup
 
 PROJECT = setup.PROJECT
 PYTHON_LOCKS = sorted(PROJECT.glob("requirements*.txt"))
+
+PYPROJECT = tomllib.loads((PROJECT / "pyproject.toml").read_text(encoding="utf-8"))
+# What each lock file was made for, beyond the smaller one it repeats.
+DECLARED: dict[str, list[str]] = {
+    "requirements.txt": PYPROJECT["project"]["dependencies"],
+    "requirements-build.txt": [*PYPROJECT["dependency-groups"]["build"], *PYPROJECT["build-system"]["requires"]],
+    "requirements-demo.txt": PYPROJECT["project"]["optional-dependencies"]["embedded"],
+    "requirements-test.txt": PYPROJECT["dependency-groups"]["test"],
+    "requirements-node.txt": PYPROJECT["dependency-groups"]["node"],
+}
+OUR_PACKAGES = {"contracts", "scorecards", "vendor_mgmt", "migrations", "tests", "tools"}
 
 NOTHING = setup.Machine(libraries=frozenset(), programs=frozenset(), font_languages=frozenset(), modules=frozenset())
 EVERYTHING = setup.Machine(
@@ -299,20 +311,41 @@ def test_a_larger_lock_repeats_the_smaller_ones(smaller: str) -> None:
 
 
 def test_what_pyproject_declares_is_locked_in_its_range() -> None:
-    declared = tomllib.loads((PROJECT / "pyproject.toml").read_text(encoding="utf-8"))
-    groups = {
-        "requirements.txt": declared["project"]["dependencies"],
-        "requirements-build.txt": [*declared["dependency-groups"]["build"], *declared["build-system"]["requires"]],
-        "requirements-demo.txt": declared["project"]["optional-dependencies"]["embedded"],
-        "requirements-test.txt": declared["dependency-groups"]["test"],
-        "requirements-node.txt": declared["dependency-groups"]["node"],
-    }
-    for name, requirements in groups.items():
+    for name, requirements in DECLARED.items():
         locked = locked_versions(name)
         for requirement in map(Requirement, requirements):
             version = locked.get(canonicalize_name(requirement.name))
             assert version is not None, f"{requirement} is not in {name}: run `make lock`"
             assert requirement.specifier.contains(version), f"{name} has {version}, not {requirement}: run `make lock`"
+
+
+@pytest.mark.parametrize(
+    ("folders", "locks"),
+    [
+        (["contracts", "scorecards", "vendor_mgmt", "migrations"], ["requirements.txt"]),
+        (["tests", "tools"], ["requirements.txt", "requirements-test.txt"]),
+    ],
+    ids=["the product", "tests and tools"],
+)
+def test_what_is_imported_is_declared_and_not_only_brought_along_by_something_else(folders: list[str], locks: list[str]) -> None:
+    distributions = importlib.metadata.packages_distributions()
+    declared = {canonicalize_name(requirement.name) for name in locks for requirement in map(Requirement, DECLARED[name])}
+    undeclared = {
+        f"{path.relative_to(PROJECT)}: {module}"
+        for folder in folders
+        for path in (PROJECT / folder).rglob("*.py")
+        for module in modules_imported_by(path) - sys.stdlib_module_names - OUR_PACKAGES
+        if declared.isdisjoint(map(canonicalize_name, distributions.get(module, [])))
+    }
+    assert undeclared == set()
+
+
+def modules_imported_by(path: Path) -> set[str]:
+    """Top-level names of what a file imports, anywhere in it."""
+    nodes = list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
+    names = {node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.level == 0 and node.module}
+    names |= {each.name for node in nodes if isinstance(node, ast.Import) for each in node.names}
+    return {name.partition(".")[0] for name in names}
 
 
 def test_the_front_end_lock_belongs_to_package_json() -> None:
