@@ -1,0 +1,246 @@
+"""The example portfolio, played through the product as a real one would run: agree, pull, close, render.
+
+The steps are those of a real month, many times over.  Only the clock is played: a month is closed "on" the fifth day
+after its end, so that tickets and their deadlines have a history.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, date, datetime, time, timedelta
+from pathlib import Path
+
+import msgspec
+
+from contracts import agreements
+from contracts import queries as contract_queries
+from contracts.business_time import Calendar
+from contracts.document import Contract
+from contracts.reading import read
+from scorecards import queries as scorecard_queries
+from scorecards.rendering import Job, Renderer
+from scorecards.scorecard import Scorecard
+from vendor_mgmt import closing
+from vendor_mgmt.access import actors
+from vendor_mgmt.database import transaction
+from vendor_mgmt.escalations import queries as ticket_queries
+from vendor_mgmt.example import drops, portfolio, server
+from vendor_mgmt.intake import pull as intake_pull
+from vendor_mgmt.intake import queries as intake_queries
+from vendor_mgmt.period_close import Closed, close_period
+
+Tell = Callable[[str, int, int], None]
+"""Told of progress: the step, how far it is, of how much."""
+
+CLOSES_AFTER = timedelta(days=4, hours=6)
+"""A month is closed on the fifth day after its end, at six in the morning UTC."""
+
+
+class Played(msgspec.Struct, frozen=True, kw_only=True):
+    """What playing the portfolio came to."""
+
+    contracts: int
+    measurements: int
+    refused: int
+    corrected: int
+    closed: int
+    tickets_opened: int
+    scorecards: list[Scorecard]
+
+
+@contextlib.contextmanager
+def reporting_systems(today: date, *, as_of: datetime | None = None) -> Iterator[str]:
+    """The vendors' reporting systems, as a process of their own; yields their address.
+
+    Their tokens are made here and handed over in the environment, as an operator would set them.
+    """
+    tokens = {server.token_variable(vendor): token for vendor, token in server.new_tokens().items()}
+    os.environ.update(tokens)
+    command = [sys.executable, "-m", "vendor_mgmt.example.server", "--today", today.isoformat()]
+    if as_of is not None:
+        command += ["--as-of", as_of.isoformat()]
+    # A session of its own, so that Ctrl-C reaches this process first, which then ends it in order.
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True)  # noqa: S603
+    try:
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        if not line:
+            message = "the example's reporting systems did not start"
+            raise RuntimeError(message)
+        yield json.loads(line)["url"]
+    finally:
+        process.terminate()
+        try:
+            process.wait(timeout=2)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+async def agree_all(today: date, tell: Tell) -> int:
+    """Stores calendars and agrees every contract of the portfolio, in the name of its two signatories."""
+    calendars, contracts = portfolio.document_names("calendars"), portfolio.document_names("contracts")
+    now = datetime.now(UTC)
+    for index, name in enumerate(calendars, 1):
+        text = portfolio.document("calendars", name, today)
+        calendar = read(text, Calendar, name=name).required()
+        async with transaction() as connection:
+            actor = await actors.named(connection, "person", "Mara Quist, contract owner")
+            await contract_queries.save_calendar(
+                connection, calendar.id, document=msgspec.json.encode(calendar), text=text, entered_by=actor, now=now
+            )
+        tell("calendars", index, len(calendars))
+    for index, name in enumerate(contracts, 1):
+        text = portfolio.document("contracts", name, today)
+        document = read(text, Contract, name=name).required()
+        async with transaction() as connection:
+            actor = await actors.named(connection, "person", "Mara Quist, contract owner")
+            await agreements.agree(connection, document, text, at=now, actor=actor, reason="as executed")
+        tell("contracts", index, len(contracts))
+    return len(contracts)
+
+
+async def save_sources(today: date, address: str, folder: Path, *, as_of: datetime | None = None) -> list[str]:
+    """Stores every source of the portfolio; ``as_of`` makes them ask for what was known at a moment."""
+    codes = []
+    for name in portfolio.document_names("sources"):
+        text = portfolio.source_document(name, today, address=address, folder=str(folder), as_of=as_of)
+        async with transaction() as connection:
+            actor = await actors.named(connection, "person", "Ines Baptista, data")
+            stored = await intake_queries.save_source(connection, text.encode(), now=datetime.now(UTC), actor=actor)
+        codes.append(stored.document.source)
+    return codes
+
+
+async def pull_all(sources: list[str], tell: Tell, *, step: str) -> tuple[int, int, int]:
+    """Pulls every source, and says how many measurements were added, changed and refused."""
+    added = changed = refused = 0
+    for index, source in enumerate(sources, 1):
+        result, pulled = await intake_pull.pull_now(intake_pull.Request(source=source))
+        if pulled is None:
+            message = f"the pull of {source} failed: {result.error}"
+            raise RuntimeError(message)
+        added, changed, refused = added + pulled.added, changed + pulled.changed, refused + pulled.refused
+        tell(step, index, len(sources))
+    return added, changed, refused
+
+
+async def grant_relief(today: date) -> None:
+    """Files and decides the portfolio's relief claims: the vendor claims, the client's manager approves."""
+    for claim in portfolio.relief_claims(today):
+        async with transaction() as connection:
+            site = portfolio.site(claim.site)
+            contract = await agreements.contract(connection, site.contract)
+            sites = {code: number for number, code in (await agreements.sites_of(connection, [site.key])).items()}
+            dimensions = {"workstream": claim.workstream}
+            known = await connection.fetchval(
+                "SELECT id FROM relief_claim WHERE contract = $1 AND kpi = $2 AND relief_from = $3",
+                contract.id,
+                claim.kpi,
+                claim.from_,
+            )
+            if known is not None:
+                continue
+            number = await intake_queries.claim_relief(
+                connection,
+                contract=contract.id,
+                cause=claim.cause,
+                relief_from=claim.from_,
+                relief_until=claim.until,
+                effect=claim.effect,
+                claimed_by=await actors.named(connection, "person", "Tomas Iqbal, vendor site lead"),
+                now=datetime.combine(claim.from_, time(9), UTC),
+                site=sites[site.key],
+                kpi=claim.kpi,
+                dimensions=dimensions,
+            )
+            await intake_queries.decide_relief(
+                connection,
+                number,
+                approve=True,
+                decided_by=await actors.named(connection, "person", "Lena Ortmann, partner manager"),
+                decision="Announced in time; the days are left out.",
+                now=datetime.combine(claim.until, time(9), UTC),
+            )
+
+
+async def close_all(now: datetime, tell: Tell, *, step: str) -> list[Closed]:
+    """Closes every ended period of every contract, month by month, as the fifth day after each month's end would."""
+    async with transaction() as connection:
+        codes = [row.code for row in await agreements.contracts(connection)]
+    due = sorted(
+        (period.until_on, period.from_on, code) for code in codes for period in await closing.periods_of(code, now)
+    )
+    closed: list[Closed] = []
+    for index, (until_on, from_on, code) in enumerate(due, 1):
+        at = min(now, datetime.combine(until_on, time(), UTC) + CLOSES_AFTER)
+        done = await close_period(code, from_on, at=at, prepared_at=now)
+        if done is not None:
+            closed.append(done)
+        tell(step, index, len(due))
+    return closed
+
+
+async def play(today: date, address: str, folder: Path, tell: Tell) -> Played:
+    """The whole path, from nothing to scorecards and tickets.
+
+    The figures are pulled twice: as they stood before a month was restated, and as they stand now.  Both closes stay
+    in the history, and the second changes what the first said of that month.
+    """
+    now = datetime.now(UTC)
+    contracts = await agree_all(today, tell)
+    before = datetime.combine(portfolio.restated_on(today), time(), UTC)
+    drops.write_drops(folder, today)
+    sources = await save_sources(today, address, folder, as_of=before)
+    added, _, refused = await pull_all(sources, tell, step="pulls, as first reported")
+    await grant_relief(today)
+    first = await close_all(now, tell, step="months closed")
+    await save_sources(today, address, folder)
+    more, corrected, refused_now = await pull_all(sources, tell, step="pulls, as reported now")
+    again = await close_all(now, tell, step="months looked at again")
+    async with transaction() as connection:
+        await ticket_queries.sweep(connection, now)
+        stored = await scorecard_queries.latest_scorecards(connection)
+    return Played(
+        contracts=contracts,
+        measurements=added + more,
+        refused=refused + refused_now,
+        corrected=corrected,
+        closed=len(first),
+        tickets_opened=sum(len(one.tickets.opened) for one in (*first, *again)),
+        scorecards=[one.document for one in stored],
+    )
+
+
+def render_all(renderer: Renderer, scorecards: list[Scorecard], out: Path, tell: Tell) -> dict[str, Path]:
+    """One PDF for each scorecard, in the vendor's edition; returns the file of each number."""
+    out.mkdir(parents=True, exist_ok=True)
+    jobs = [Job(card=card) for card in scorecards]
+    written: dict[str, Path] = {}
+
+    def told(done: int, _answer: object) -> None:
+        tell("scorecards rendered", done, len(jobs))
+
+    for job, answer in zip(jobs, renderer.batch(jobs, on_progress=told), strict=True):
+        if answer.pdf is None:
+            message = f"{answer.number} was not rendered: {answer.error}"
+            raise RuntimeError(message)
+        path = out / f"{file_name(job.card)}.pdf"
+        path.write_bytes(answer.pdf)
+        written[answer.number] = path
+    return written
+
+
+def file_name(card: Scorecard) -> str:
+    """A scorecard's file name: the site and the period, and nothing that says something of another vendor."""
+    return f"{card.site or card.contract.lower()}-{card.from_:%Y-%m}"
+
+
+def environment(address: str) -> Mapping[str, str]:
+    """What the service needs set to pull from the example's systems on this machine."""
+    return {"VENDOR_MGMT_OUTBOUND_ALLOW_PRIVATE": "true", "EXAMPLE_ADDRESS": address}
