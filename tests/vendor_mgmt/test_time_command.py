@@ -274,7 +274,7 @@ def test_a_calendar_is_checked_for_what_a_person_should_look_at(office: str, tmp
     assert run("check", office).output == "lisbon-office version 1: nothing to remark\n"
     odd = tmp_path / "odd.yaml"
     odd.write_text(OFFICE + "overrides:\n  - {date: 2026-05-01, hours: usual}\n")
-    assert f"{odd}:11:5" in run("check", str(odd)).output
+    assert f"{odd}:12:5" in run("check", str(odd)).output
 
 
 # --------------------------------------------------------------------------- called wrongly
