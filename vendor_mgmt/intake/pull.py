@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import time
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from datetime import UTC, date, datetime, timedelta
@@ -36,6 +37,9 @@ from vendor_mgmt.intake.window import PullWindow, next_window
 from vendor_mgmt.jobs.runs import GiveUp, RunResult, Work, perform, register
 
 logger = logging.getLogger(__name__)
+
+PROGRESS_S = 0.5
+"""How often people see how far a pull is."""
 
 SHOWN_MAX = 20
 """How many refused rows a result quotes; all of them are in quarantine."""
@@ -198,11 +202,14 @@ class _Pull:
         self.failure: ReadingFailed | None = None
         self.whole_files: list[files.Found] = []
         self.failed_files: list[str] = []
+        self.told_at = 0.0
         self.is_of_files = not isinstance(self.document.reader, HttpJson)
 
     async def read_and_store(self) -> None:
         connection = await DB.get_new_connection()
         try:
+            # Raw answers and staged rows need not survive a crash before the transaction that stores them, which waits for the disk again.
+            await connection.execute("SET synchronous_commit = off")
             await measurement_queries.begin_staging(connection)
             await queries.begin_refusals(connection)
             try:
@@ -299,7 +306,9 @@ class _Pull:
                 rows_read=len(page.rows),
                 now=self.now,
             )
-        await self.work.progress(pages=self.pages, rows_read=self.rows_read, refused=self.refused)
+        if time.monotonic() - self.told_at >= PROGRESS_S:
+            self.told_at = time.monotonic()
+            await self.work.progress(pages=self.pages, rows_read=self.rows_read, refused=self.refused)
 
     async def stage(self, connection: asyncpg.Connection[Any], staged: Sequence[tuple[int, str]]) -> None:
         if len(self.ids) < len(self.mapper.series):
@@ -319,6 +328,7 @@ class _Pull:
         """Make everything that was staged known, in one transaction with the end of the run."""
         series = dict(zip(self.ids, self.mapper.series, strict=True))
         async with connection.transaction():
+            await connection.execute("SET LOCAL synchronous_commit = on")
             await self.check(connection, series)
             merged = await measurement_queries.merge(connection, self.number)
             is_complete = self.failure is None

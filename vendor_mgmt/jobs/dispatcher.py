@@ -131,7 +131,8 @@ async def _fire(connection: asyncpg.Connection[Any], schedule: Any, due: list[da
 
 _FIRE = """
     INSERT INTO run (schedule, due_at, kind, args, state, attempt, attempts_max, priority, serial_key, created_at, finished_at)
-    SELECT id, $2, kind, args, $3, 0, attempts_max, priority, serial_key, $4, CASE WHEN $3 = 'skipped' THEN $4 END
+    SELECT id, $2::timestamptz, kind, args, $3::varchar, 0, attempts_max, priority, serial_key, $4::timestamptz,
+           CASE WHEN $3::varchar = 'skipped' THEN $4::timestamptz END
     FROM schedule WHERE id = $1
     ON CONFLICT (schedule, due_at) DO NOTHING
     RETURNING id
