@@ -240,6 +240,25 @@ async def test_the_service_may_change_rows_but_no_tables(database: str) -> None:
                 await connection.execute(forbidden)
 
 
+async def test_row_level_security_holds_for_the_service_and_ends_with_the_transaction(database: str) -> None:
+    async with connect(database) as owner:
+        await owner.execute(
+            """
+            CREATE TABLE secret (vendor int);
+            INSERT INTO secret VALUES (1), (2), (3);
+            ALTER TABLE secret ENABLE ROW LEVEL SECURITY;
+            CREATE POLICY of_vendors ON secret TO vendor_mgmt_app
+                USING (vendor = ANY (coalesce(nullif(current_setting('app.vendors', true), ''), '{}')::int[]));
+            """
+        )
+    async with transaction() as connection:
+        await connection.execute("SELECT set_config('app.vendors', $1, true)", "{1,3}")
+        assert [row["vendor"] for row in await connection.fetch("SELECT vendor FROM secret ORDER BY 1")] == [1, 3]
+    # Many transactions take turns on the pool's connections; none may see what another was allowed to.
+    for _ in range(2 * database_pool_size()):
+        assert await rows("secret") == 0
+
+
 async def test_moments_are_in_utc_whatever_the_server_thinks(database: str) -> None:
     del database
     async with transaction() as connection:

@@ -148,8 +148,27 @@ class _Written(msgspec.Struct, frozen=True, kw_only=True):
     records: tuple[tickets.Record, ...]
     messages: tuple[tickets.Message, ...]
     calendars: Calendars
+    due: tuple[clocks.Deadline, ...]
     held_for: str | None = None
     vendor_messages_from: datetime | None = None
+
+    @property
+    def next_due_at(self) -> datetime | None:
+        return self.due[0].due_at if self.due else None
+
+
+def _moved(number: int, name: str, ticket: Ticket, result: Transition | None, calendars: Calendars) -> _Written:
+    """A ticket as a transition left it; without one it is only planned anew."""
+    after = result.ticket if result is not None else ticket
+    return _Written(
+        id=number,
+        number=name,
+        ticket=after,
+        records=result.records if result is not None else (),
+        messages=result.messages if result is not None else (),
+        calendars=calendars,
+        due=tickets.deadlines(after, calendars),
+    )
 
 
 # Raising. -----------------------------------------------------------------------------------------------------------------
@@ -207,6 +226,7 @@ def _written(number: int, name: str, change: Change, one: Watched) -> _Written:
         records=change.records,
         messages=change.messages,
         calendars=one.calendars,
+        due=tickets.deadlines(change.ticket, one.calendars),
         held_for=one.held_for,
         vendor_messages_from=one.vendor_messages_from,
     )
@@ -334,7 +354,7 @@ async def _insert(
                 change.ticket.key.rule,
                 change.ticket.key.digest,
                 change.recurs_from,
-                *_columns(change.ticket, _next_due(change.ticket, one.calendars)),
+                *_columns(change.ticket, due[0].due_at if (due := tickets.deadlines(change.ticket, one.calendars)) else None),
             )
             written.append(_written(identity, number, change, one))
     return written
@@ -363,11 +383,6 @@ def _columns(ticket: Ticket, next_due_at: datetime | None) -> tuple[Any, ...]:
     )
 
 
-def _next_due(ticket: Ticket, calendars: Calendars) -> datetime | None:
-    due = tickets.deadlines(ticket, calendars)
-    return due[0].due_at if due else None
-
-
 async def _write(connection: Connection, written: Sequence[_Written], at: datetime) -> None:
     """Changed tickets with everything that follows them."""
     if not written:
@@ -379,7 +394,7 @@ async def _write(connection: Connection, written: Sequence[_Written], at: dateti
                is_exhausted = $9, opened_at = $10, closed_at = $11, next_due_at = $12, sequence = $13, token = $14, body = $15
          WHERE id = $1
         """,
-        [(each.id, *_columns(each.ticket, _next_due(each.ticket, each.calendars))) for each in written],
+        [(each.id, *_columns(each.ticket, each.next_due_at)) for each in written],
     )
     await _write_followers(connection, written, at)
 
@@ -416,7 +431,7 @@ async def _write_followers(connection: Connection, written: Sequence[_Written], 
 
 async def _plan(connection: Connection, written: Sequence[_Written], at: datetime) -> None:
     """Bring the stored deadlines to what they are now. One that stays as it was keeps its row; none is ever changed."""
-    planned = {each.id: tickets.deadlines(each.ticket, each.calendars) for each in written}
+    planned = {each.id: each.due for each in written}
     kept: set[tuple[int, str]] = set()
     passed: list[int] = []
     withdrawn: list[int] = []
@@ -534,15 +549,7 @@ async def act(
         calendars = (await calendars_of(connection, [ticket.policy]))(ticket)
     result = tickets.transition(ticket, event, actor=actor, at=at, calendars=calendars)
     if isinstance(result, Transition):
-        written = _Written(
-            id=row["id"],
-            number=number,
-            ticket=result.ticket,
-            records=result.records,
-            messages=result.messages,
-            calendars=calendars,
-        )
-        await _write(connection, [written], at)
+        await _write(connection, [_moved(row["id"], number, ticket, result, calendars)], at)
     return result
 
 
@@ -576,17 +583,7 @@ async def sweep(
         own = of(ticket)
         result = tickets.sweep(ticket, calendars=own, at=at, is_staffed=is_staffed)
         # A calendar may have changed since the deadline was planned: then nothing is due yet, and it is only planned anew.
-        after = result.ticket if result is not None else ticket
-        written.append(
-            _Written(
-                id=identity,
-                number=number,
-                ticket=after,
-                records=result.records if result is not None else (),
-                messages=result.messages if result is not None else (),
-                calendars=own,
-            )
-        )
+        written.append(_moved(identity, number, ticket, result, own))
     await _write(connection, written, at)
     return len(written)
 
@@ -608,11 +605,7 @@ async def replan(connection: Connection, at: datetime) -> int:
     for identity, number, ticket in found:
         own = of(ticket)
         result = tickets.replanned(ticket, calendars=own, at=at)
-        written.append(
-            _Written(
-                id=identity, number=number, ticket=result.ticket, records=result.records, messages=result.messages, calendars=own
-            )
-        )
+        written.append(_moved(identity, number, ticket, result, own))
     await _write(connection, written, at)
     return len(written)
 
@@ -640,11 +633,7 @@ async def end_scope(
         own = of(ticket)
         result = tickets.transition(ticket, tickets.EndScope(reason=reason), actor=tickets.SYSTEM, at=at, calendars=own)
         if isinstance(result, Transition):
-            written.append(
-                _Written(
-                    id=identity, number=number, ticket=result.ticket, records=result.records, messages=result.messages, calendars=own
-                )
-            )
+            written.append(_moved(identity, number, ticket, result, own))
     await _write(connection, written, at)
     return [each.number for each in written]
 

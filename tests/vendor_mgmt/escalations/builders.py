@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
-from contracts.business_time import Calendar, Clock, Holiday, Span, Week
+from contracts.business_time import Calendar, Clock, Holiday, Span, Week, clock
 from vendor_mgmt.escalations import plans
 from vendor_mgmt.escalations.conditions import PeriodKind, Window
 from vendor_mgmt.escalations.rules import (
@@ -41,7 +41,7 @@ def office(
     version: int = 1,
 ) -> Clock:
     week: dict[str, Any] = {day: tuple(Span(*each) for each in hours) for day in days}
-    return Clock(
+    return clock(
         Calendar(
             id=name,
             version=version,
