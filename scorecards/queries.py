@@ -192,6 +192,8 @@ _EARLIER_PAYABLES = (
 )
 
 _DIMENSIONS = msgspec.json.Decoder(dict[str, str])
+_LEVELS = msgspec.json.Encoder(order="deterministic")
+_LEVELS_BACK = msgspec.json.Decoder(dict[str, Decimal])
 
 
 def _result_of(row: Mapping[str, Any]) -> KpiResult:
@@ -209,6 +211,7 @@ def _result_of(row: Mapping[str, Any]) -> KpiResult:
         target=row["target"],
         met=row["met"],
         level=row["level"],
+        levels=_LEVELS_BACK.decode(row["levels"]),
         score=row["score"],
         points=row["points"],
         streak=row["streak"],
@@ -276,6 +279,7 @@ class Saved(msgspec.Struct, frozen=True, kw_only=True):
     """What became of one scorecard that was handed in to be saved."""
 
     number: str
+    site: int | None
     revision: int
     revision_id: int
     outcome: Literal["drafted", "refreshed", "unchanged", "revised"]
@@ -355,7 +359,7 @@ async def save(
         document = msgspec.structs.replace(card.document, number=number, revision=revision or 0)
         if before is not None and revision is not None and _same_figures(before, document):
             row = await connection.fetchval(_REVISION_ID, scorecard, revision)
-            outcomes.append(Saved(number=number, revision=revision, revision_id=row, outcome="unchanged"))
+            outcomes.append(Saved(number=number, site=card.site, revision=revision, revision_id=row, outcome="unchanged"))
             continue
         if state == "draft":
             assert revision is not None
@@ -378,7 +382,9 @@ async def save(
             "drafted" if old[2] is None else "refreshed" if old[3] == "draft" else "revised"
         )
         outcomes.append(
-            Saved(number=document.number, revision=revision_number, revision_id=revision_id, outcome=outcome)
+            Saved(
+                number=document.number, site=card.site, revision=revision_number, revision_id=revision_id, outcome=outcome
+            )
         )
     return sorted(outcomes, key=lambda one: one.number)
 
@@ -433,7 +439,7 @@ _ADD_REVISIONS = """
 
 _RESULT_COLUMNS = (
     "revision", "kpi", "dims_key", "period_from", "period_until", "version", "status", "numerator", "denominator",
-    "value", "target", "met", "level", "score", "points", "streak", "accumulated", "is_relieved",
+    "value", "target", "met", "level", "levels", "score", "points", "streak", "accumulated", "is_relieved",
 )  # fmt: skip
 
 _PAYABLE_COLUMNS = ("revision", "rule", "kind", "kpi", "dims_key", "amount", "currency", "payable_in")
@@ -447,8 +453,8 @@ async def _add_results(connection: Connection, cards: Sequence[tuple[int, Card]]
         results += [
             (
                 revision, one.kpi, measurement_queries.canonical(one.dimensions), one.from_, one.until, one.version,
-                one.status, one.numerator, one.denominator, one.value, one.target, one.met, one.level, one.score,
-                one.points, one.streak, one.accumulated, bool(one.spans_relieved),
+                one.status, one.numerator, one.denominator, one.value, one.target, one.met, one.level,
+                _LEVELS.encode(one.levels).decode(), one.score, one.points, one.streak, one.accumulated, bool(one.spans_relieved),
             )
             for one in document.results
         ]  # fmt: skip
@@ -512,3 +518,46 @@ _LATEST_CARDS = """
     WHERE ($1::date IS NULL OR s.period_from = $1) AND ($2::text IS NULL OR v.code = $2)
     ORDER BY s.contract, s.site, s.period_from DESC, r.number DESC
 """
+
+
+async def issue(connection: Connection, revisions: Sequence[int], *, at: datetime, actor: int) -> list[str]:
+    """Issues drafts: from now on they are never changed.  Returns their numbers; what is issued already is left out.
+
+    An earlier issued revision of the same scorecard becomes *superseded*.
+    """
+    rows = await connection.fetch(_DRAFTS, list(revisions))
+    numbers: list[str] = []
+    for row in rows:
+        document = msgspec.json.decode(zlib.decompress(row["content"]), type=Scorecard)
+        content = to_json(msgspec.structs.replace(document, state="issued"))
+        await connection.execute(
+            _ISSUE, row["id"], hashlib.sha256(content).hexdigest(), zlib.compress(content, 1), at, actor
+        )
+        numbers.append(row["number"])
+    await connection.execute(_SUPERSEDE, [row["scorecard"] for row in rows], [row["id"] for row in rows])
+    return numbers
+
+
+_DRAFTS = """
+    SELECT r.id, r.scorecard, r.content, s.number FROM revision r JOIN scorecard s ON s.id = r.scorecard
+    WHERE r.id = ANY ($1) AND r.state = 'draft' ORDER BY r.id FOR UPDATE OF r
+"""
+
+_ISSUE = """
+    UPDATE revision SET state = 'issued', sha256 = $2, content = $3, issued_at = $4, issued_by = $5 WHERE id = $1
+"""
+
+_SUPERSEDE = """
+    UPDATE revision SET state = 'superseded'
+    WHERE scorecard = ANY ($1) AND state = 'issued' AND NOT id = ANY ($2)
+"""
+
+
+async def drafts(connection: Connection, before: date) -> list[int]:
+    """The revisions that are drafts of periods ending by a day, by number."""
+    rows = await connection.fetch(
+        "SELECT r.id FROM revision r JOIN scorecard s ON s.id = r.scorecard "
+        "WHERE r.state = 'draft' AND s.period_until <= $1 ORDER BY s.number, r.number",
+        before,
+    )
+    return [row["id"] for row in rows]

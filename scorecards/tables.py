@@ -165,6 +165,7 @@ class Result(Table):
     target = Numeric(null=True, default=None)
     met = Boolean(null=True, default=None)
     level = Text(null=True, default=None)
+    levels = JSONB(default=None, help_text="Every level in force by name, so that later rules compare with what held then")
     score = Numeric(null=True, default=None)
     points = Numeric(null=True, default=None)
     streak = Integer(default=None)

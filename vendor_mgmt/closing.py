@@ -29,6 +29,14 @@ CLOSE_AT = time(6)
 """Local time in the contract's zone at which a contract's ended periods are looked at each day."""
 
 
+async def periods_of(contract: str, at: datetime) -> list[Period]:
+    """The periods of a contract that are over at a moment, oldest first."""
+    async with transaction() as connection:
+        row = await agreements.contract(connection, contract)
+        agreed = await agreements.versions(connection, row.lineage)
+    return ended_periods([Version(one.document, one.in_force_from, one.in_force_until) for one in agreed], at)
+
+
 async def close_contract(
     contract: str,
     *,
@@ -41,11 +49,8 @@ async def close_contract(
 
     Each period is a transaction of its own: what is closed stays closed when a later one cannot be.
     """
-    async with transaction() as connection:
-        row = await agreements.contract(connection, contract)
-        agreed = await agreements.versions(connection, row.lineage)
     closed: list[Closed] = []
-    for period in ended_periods([Version(one.document, one.in_force_from, one.in_force_until) for one in agreed], at):
+    for period in await periods_of(contract, at):
         if since is not None and period.until_on <= since:
             continue
         done = await close_period(contract, period.from_on, at=at, customer=customer)

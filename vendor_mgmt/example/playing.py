@@ -59,8 +59,7 @@ def reporting_systems(today: date, *, as_of: datetime | None = None) -> Iterator
 
     Their tokens are made here and handed over in the environment, as an operator would set them.
     """
-    tokens = {server.token_variable(vendor): token for vendor, token in server.new_tokens().items()}
-    os.environ.update(tokens)
+    os.environ.update(server.new_tokens())
     command = [sys.executable, "-m", "vendor_mgmt.example.server", "--today", today.isoformat()]
     if as_of is not None:
         command += ["--as-of", as_of.isoformat()]
@@ -169,17 +168,32 @@ async def grant_relief(today: date) -> None:
             )
 
 
-async def close_all(now: datetime, tell: Tell, *, step: str) -> list[Closed]:
+def month_before_restatement(today: date) -> date:
+    """The tenth of the month after the restated one: it is closed by then, and its correction comes ten days later."""
+    restated = next(story for story in portfolio.STORIES if story.kind == "restated month")
+    return portfolio.month_start(today, restated.last + 1) + timedelta(days=9)
+
+
+async def issue_before(until_on: date, now: datetime) -> None:
+    """Issues the drafts of the periods that end by a day, in the name of the partner manager."""
+    async with transaction() as connection:
+        actor = await actors.named(connection, "person", "Lena Ortmann, partner manager")
+        drafts = await scorecard_queries.drafts(connection, until_on)
+        await scorecard_queries.issue(connection, drafts, at=now, actor=actor)
+
+
+async def close_all(now: datetime, tell: Tell, *, step: str, prepared_at: datetime) -> list[Closed]:
     """Closes every ended period of every contract, month by month, as the fifth day after each month's end would."""
     async with transaction() as connection:
         codes = [row.code for row in await agreements.contracts(connection)]
-    due = sorted(
-        (period.until_on, period.from_on, code) for code in codes for period in await closing.periods_of(code, now)
-    )
+    due: list[tuple[date, date, str]] = []
+    for code in codes:
+        due += [(period.until_on, period.from_on, code) for period in await closing.periods_of(code, now)]
+    due.sort()
     closed: list[Closed] = []
     for index, (until_on, from_on, code) in enumerate(due, 1):
         at = min(now, datetime.combine(until_on, time(), UTC) + CLOSES_AFTER)
-        done = await close_period(code, from_on, at=at, prepared_at=now)
+        done = await close_period(code, from_on, at=at, prepared_at=prepared_at)
         if done is not None:
             closed.append(done)
         tell(step, index, len(due))
@@ -189,22 +203,26 @@ async def close_all(now: datetime, tell: Tell, *, step: str) -> list[Closed]:
 async def play(today: date, address: str, folder: Path, tell: Tell) -> Played:
     """The whole path, from nothing to scorecards and tickets.
 
-    The figures are pulled twice: as they stood before a month was restated, and as they stand now.  Both closes stay
-    in the history, and the second changes what the first said of that month.
+    The figures are pulled twice: as they stood shortly before a month was restated, and as they stand now.  What was
+    issued by then stays, and the restated month gets a revision.  The last month stays a draft, for a person to review.
     """
     now = datetime.now(UTC)
+    before = datetime.combine(month_before_restatement(today), time(), UTC)
     contracts = await agree_all(today, tell)
-    before = datetime.combine(portfolio.restated_on(today), time(), UTC)
-    drops.write_drops(folder, today)
+    drops.write_drops(folder, today, as_of=before)
     sources = await save_sources(today, address, folder, as_of=before)
     added, _, refused = await pull_all(sources, tell, step="pulls, as first reported")
     await grant_relief(today)
-    first = await close_all(now, tell, step="months closed")
+    first = await close_all(before, tell, step="months closed", prepared_at=now)
+    await issue_before(before.date(), now)
+    drops.write_drops(folder, today)
     await save_sources(today, address, folder)
     more, corrected, refused_now = await pull_all(sources, tell, step="pulls, as reported now")
-    again = await close_all(now, tell, step="months looked at again")
+    again = await close_all(now, tell, step="months closed again, and since", prepared_at=now)
+    await issue_before(portfolio.month_start(today, portfolio.MONTHS - 1), now)
     async with transaction() as connection:
-        await ticket_queries.sweep(connection, now)
+        while await ticket_queries.sweep(connection, now):
+            pass
         stored = await scorecard_queries.latest_scorecards(connection)
     return Played(
         contracts=contracts,

@@ -9,6 +9,7 @@ from piccolo.columns.column_types import Bytea
 from piccolo.columns.column_types import Date
 from piccolo.columns.column_types import ForeignKey
 from piccolo.columns.column_types import Integer
+from piccolo.columns.column_types import JSONB
 from piccolo.columns.column_types import Numeric
 from piccolo.columns.column_types import Serial
 from piccolo.columns.column_types import Text
@@ -85,7 +86,7 @@ class Vendor(Table, tablename="vendor", schema=None):
     )
 
 
-ID = "2026-11-22T18:05:09:801609"
+ID = "2026-11-22T18:28:37:027077"
 VERSION = "1.38.0"
 DESCRIPTION = "Keep scorecards, their revisions, results and payables"
 
@@ -93,18 +94,6 @@ DESCRIPTION = "Keep scorecards, their revisions, results and payables"
 async def forwards() -> MigrationManager:
     manager = MigrationManager(
         migration_id=ID, app_name="scorecards", description=DESCRIPTION
-    )
-
-    manager.add_table(
-        class_name="Result", tablename="result", schema=None, columns=None
-    )
-
-    manager.add_table(
-        class_name="Payable", tablename="payable", schema=None, columns=None
-    )
-
-    manager.add_table(
-        class_name="Revision", tablename="revision", schema=None, columns=None
     )
 
     manager.add_table(
@@ -116,6 +105,257 @@ async def forwards() -> MigrationManager:
 
     manager.add_table(
         class_name="Scorecard", tablename="scorecard", schema=None, columns=None
+    )
+
+    manager.add_table(
+        class_name="Result", tablename="result", schema=None, columns=None
+    )
+
+    manager.add_table(
+        class_name="Revision", tablename="revision", schema=None, columns=None
+    )
+
+    manager.add_table(
+        class_name="Payable", tablename="payable", schema=None, columns=None
+    )
+
+    manager.add_column(
+        table_class_name="ScorecardNumber",
+        tablename="scorecard_number",
+        column_name="id",
+        db_column_name="id",
+        column_class_name="Serial",
+        column_class=Serial,
+        params={
+            "null": False,
+            "primary_key": True,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="ScorecardNumber",
+        tablename="scorecard_number",
+        column_name="vendor",
+        db_column_name="vendor",
+        column_class_name="ForeignKey",
+        column_class=ForeignKey,
+        params={
+            "references": Vendor,
+            "on_delete": OnDelete.restrict,
+            "on_update": OnUpdate.cascade,
+            "target_column": None,
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="ScorecardNumber",
+        tablename="scorecard_number",
+        column_name="year",
+        db_column_name="year",
+        column_class_name="Integer",
+        column_class=Integer,
+        params={
+            "default": None,
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="ScorecardNumber",
+        tablename="scorecard_number",
+        column_name="last",
+        db_column_name="last",
+        column_class_name="Integer",
+        column_class=Integer,
+        params={
+            "default": None,
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="Scorecard",
+        tablename="scorecard",
+        column_name="id",
+        db_column_name="id",
+        column_class_name="BigSerial",
+        column_class=BigSerial,
+        params={
+            "null": False,
+            "primary_key": True,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="Scorecard",
+        tablename="scorecard",
+        column_name="contract",
+        db_column_name="contract",
+        column_class_name="ForeignKey",
+        column_class=ForeignKey,
+        params={
+            "references": Contract,
+            "on_delete": OnDelete.restrict,
+            "on_update": OnUpdate.cascade,
+            "target_column": None,
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="Scorecard",
+        tablename="scorecard",
+        column_name="site",
+        db_column_name="site",
+        column_class_name="ForeignKey",
+        column_class=ForeignKey,
+        params={
+            "references": Site,
+            "on_delete": OnDelete.restrict,
+            "on_update": OnUpdate.cascade,
+            "target_column": None,
+            "null": True,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="Scorecard",
+        tablename="scorecard",
+        column_name="period_from",
+        db_column_name="period_from",
+        column_class_name="Date",
+        column_class=Date,
+        params={
+            "default": None,
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="Scorecard",
+        tablename="scorecard",
+        column_name="period_until",
+        db_column_name="period_until",
+        column_class_name="Date",
+        column_class=Date,
+        params={
+            "default": None,
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="Scorecard",
+        tablename="scorecard",
+        column_name="number",
+        db_column_name="number",
+        column_class_name="Varchar",
+        column_class=Varchar,
+        params={
+            "length": 80,
+            "default": None,
+            "null": False,
+            "primary_key": False,
+            "unique": True,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="Scorecard",
+        tablename="scorecard",
+        column_name="created_at",
+        db_column_name="created_at",
+        column_class_name="Timestamptz",
+        column_class=Timestamptz,
+        params={
+            "default": None,
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
     )
 
     manager.add_column(
@@ -424,6 +664,27 @@ async def forwards() -> MigrationManager:
     manager.add_column(
         table_class_name="Result",
         tablename="result",
+        column_name="levels",
+        db_column_name="levels",
+        column_class_name="JSONB",
+        column_class=JSONB,
+        params={
+            "default": None,
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="Result",
+        tablename="result",
         column_name="score",
         db_column_name="score",
         column_class_name="Numeric",
@@ -517,201 +778,6 @@ async def forwards() -> MigrationManager:
         params={
             "default": None,
             "null": False,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="Payable",
-        tablename="payable",
-        column_name="id",
-        db_column_name="id",
-        column_class_name="BigSerial",
-        column_class=BigSerial,
-        params={
-            "null": False,
-            "primary_key": True,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="Payable",
-        tablename="payable",
-        column_name="revision",
-        db_column_name="revision",
-        column_class_name="ForeignKey",
-        column_class=ForeignKey,
-        params={
-            "references": Revision,
-            "on_delete": OnDelete.restrict,
-            "on_update": OnUpdate.cascade,
-            "target_column": None,
-            "null": False,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="Payable",
-        tablename="payable",
-        column_name="rule",
-        db_column_name="rule",
-        column_class_name="Text",
-        column_class=Text,
-        params={
-            "default": None,
-            "null": False,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="Payable",
-        tablename="payable",
-        column_name="kind",
-        db_column_name="kind",
-        column_class_name="Varchar",
-        column_class=Varchar,
-        params={
-            "length": 10,
-            "default": None,
-            "null": False,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="Payable",
-        tablename="payable",
-        column_name="kpi",
-        db_column_name="kpi",
-        column_class_name="Varchar",
-        column_class=Varchar,
-        params={
-            "length": 80,
-            "default": None,
-            "null": True,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="Payable",
-        tablename="payable",
-        column_name="dims_key",
-        db_column_name="dims_key",
-        column_class_name="Text",
-        column_class=Text,
-        params={
-            "default": None,
-            "null": False,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="Payable",
-        tablename="payable",
-        column_name="amount",
-        db_column_name="amount",
-        column_class_name="Numeric",
-        column_class=Numeric,
-        params={
-            "default": None,
-            "digits": None,
-            "null": False,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="Payable",
-        tablename="payable",
-        column_name="currency",
-        db_column_name="currency",
-        column_class_name="Varchar",
-        column_class=Varchar,
-        params={
-            "length": 3,
-            "default": None,
-            "null": False,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="Payable",
-        tablename="payable",
-        column_name="payable_in",
-        db_column_name="payable_in",
-        column_class_name="Date",
-        column_class=Date,
-        params={
-            "default": None,
-            "null": True,
             "primary_key": False,
             "unique": False,
             "index": False,
@@ -1069,94 +1135,8 @@ async def forwards() -> MigrationManager:
     )
 
     manager.add_column(
-        table_class_name="ScorecardNumber",
-        tablename="scorecard_number",
-        column_name="id",
-        db_column_name="id",
-        column_class_name="Serial",
-        column_class=Serial,
-        params={
-            "null": False,
-            "primary_key": True,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="ScorecardNumber",
-        tablename="scorecard_number",
-        column_name="vendor",
-        db_column_name="vendor",
-        column_class_name="ForeignKey",
-        column_class=ForeignKey,
-        params={
-            "references": Vendor,
-            "on_delete": OnDelete.restrict,
-            "on_update": OnUpdate.cascade,
-            "target_column": None,
-            "null": False,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="ScorecardNumber",
-        tablename="scorecard_number",
-        column_name="year",
-        db_column_name="year",
-        column_class_name="Integer",
-        column_class=Integer,
-        params={
-            "default": None,
-            "null": False,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="ScorecardNumber",
-        tablename="scorecard_number",
-        column_name="last",
-        db_column_name="last",
-        column_class_name="Integer",
-        column_class=Integer,
-        params={
-            "default": None,
-            "null": False,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="Scorecard",
-        tablename="scorecard",
+        table_class_name="Payable",
+        tablename="payable",
         column_name="id",
         db_column_name="id",
         column_class_name="BigSerial",
@@ -1175,14 +1155,14 @@ async def forwards() -> MigrationManager:
     )
 
     manager.add_column(
-        table_class_name="Scorecard",
-        tablename="scorecard",
-        column_name="contract",
-        db_column_name="contract",
+        table_class_name="Payable",
+        tablename="payable",
+        column_name="revision",
+        db_column_name="revision",
         column_class_name="ForeignKey",
         column_class=ForeignKey,
         params={
-            "references": Contract,
+            "references": Revision,
             "on_delete": OnDelete.restrict,
             "on_update": OnUpdate.cascade,
             "target_column": None,
@@ -1199,17 +1179,58 @@ async def forwards() -> MigrationManager:
     )
 
     manager.add_column(
-        table_class_name="Scorecard",
-        tablename="scorecard",
-        column_name="site",
-        db_column_name="site",
-        column_class_name="ForeignKey",
-        column_class=ForeignKey,
+        table_class_name="Payable",
+        tablename="payable",
+        column_name="rule",
+        db_column_name="rule",
+        column_class_name="Text",
+        column_class=Text,
         params={
-            "references": Site,
-            "on_delete": OnDelete.restrict,
-            "on_update": OnUpdate.cascade,
-            "target_column": None,
+            "default": None,
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="Payable",
+        tablename="payable",
+        column_name="kind",
+        db_column_name="kind",
+        column_class_name="Varchar",
+        column_class=Varchar,
+        params={
+            "length": 10,
+            "default": None,
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="Payable",
+        tablename="payable",
+        column_name="kpi",
+        db_column_name="kpi",
+        column_class_name="Varchar",
+        column_class=Varchar,
+        params={
+            "length": 80,
+            "default": None,
             "null": True,
             "primary_key": False,
             "unique": False,
@@ -1223,12 +1244,12 @@ async def forwards() -> MigrationManager:
     )
 
     manager.add_column(
-        table_class_name="Scorecard",
-        tablename="scorecard",
-        column_name="period_from",
-        db_column_name="period_from",
-        column_class_name="Date",
-        column_class=Date,
+        table_class_name="Payable",
+        tablename="payable",
+        column_name="dims_key",
+        db_column_name="dims_key",
+        column_class_name="Text",
+        column_class=Text,
         params={
             "default": None,
             "null": False,
@@ -1244,14 +1265,15 @@ async def forwards() -> MigrationManager:
     )
 
     manager.add_column(
-        table_class_name="Scorecard",
-        tablename="scorecard",
-        column_name="period_until",
-        db_column_name="period_until",
-        column_class_name="Date",
-        column_class=Date,
+        table_class_name="Payable",
+        tablename="payable",
+        column_name="amount",
+        db_column_name="amount",
+        column_class_name="Numeric",
+        column_class=Numeric,
         params={
             "default": None,
+            "digits": None,
             "null": False,
             "primary_key": False,
             "unique": False,
@@ -1265,35 +1287,14 @@ async def forwards() -> MigrationManager:
     )
 
     manager.add_column(
-        table_class_name="Scorecard",
-        tablename="scorecard",
-        column_name="number",
-        db_column_name="number",
+        table_class_name="Payable",
+        tablename="payable",
+        column_name="currency",
+        db_column_name="currency",
         column_class_name="Varchar",
         column_class=Varchar,
         params={
-            "length": 80,
-            "default": None,
-            "null": False,
-            "primary_key": False,
-            "unique": True,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="Scorecard",
-        tablename="scorecard",
-        column_name="created_at",
-        db_column_name="created_at",
-        column_class_name="Timestamptz",
-        column_class=Timestamptz,
-        params={
+            "length": 3,
             "default": None,
             "null": False,
             "primary_key": False,
@@ -1304,6 +1305,57 @@ async def forwards() -> MigrationManager:
             "db_column_name": None,
             "secret": False,
         },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="Payable",
+        tablename="payable",
+        column_name="payable_in",
+        db_column_name="payable_in",
+        column_class_name="Date",
+        column_class=Date,
+        params={
+            "default": None,
+            "null": True,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_constraint(
+        table_class_name="ScorecardNumber",
+        tablename="scorecard_number",
+        constraint_name="scorecard_number_one_series",
+        constraint_class=Unique,
+        params={"columns": ["vendor", "year"], "nulls_distinct": True},
+        schema=None,
+    )
+
+    manager.add_constraint(
+        table_class_name="Scorecard",
+        tablename="scorecard",
+        constraint_name="scorecard_one_per_period",
+        constraint_class=Unique,
+        params={
+            "columns": ["contract", "site", "period_from"],
+            "nulls_distinct": False,
+        },
+        schema=None,
+    )
+
+    manager.add_constraint(
+        table_class_name="Scorecard",
+        tablename="scorecard",
+        constraint_name="scorecard_period_is_a_span",
+        constraint_class=Check,
+        params={"condition": "period_from < period_until"},
         schema=None,
     )
 
@@ -1315,26 +1367,6 @@ async def forwards() -> MigrationManager:
         params={
             "condition": "status in ('measured', 'no_data', 'no_volume', 'not_measured', 'accumulating', 'relieved')"
         },
-        schema=None,
-    )
-
-    manager.add_constraint(
-        table_class_name="Payable",
-        tablename="payable",
-        constraint_name="payable_kind_is_known",
-        constraint_class=Check,
-        params={
-            "condition": "kind in ('credit', 'bonus', 'earned_back', 'carried')"
-        },
-        schema=None,
-    )
-
-    manager.add_constraint(
-        table_class_name="Payable",
-        tablename="payable",
-        constraint_name="payable_is_positive",
-        constraint_class=Check,
-        params={"condition": "amount >= 0"},
         schema=None,
     )
 
@@ -1377,32 +1409,22 @@ async def forwards() -> MigrationManager:
     )
 
     manager.add_constraint(
-        table_class_name="ScorecardNumber",
-        tablename="scorecard_number",
-        constraint_name="scorecard_number_one_series",
-        constraint_class=Unique,
-        params={"columns": ["vendor", "year"], "nulls_distinct": True},
-        schema=None,
-    )
-
-    manager.add_constraint(
-        table_class_name="Scorecard",
-        tablename="scorecard",
-        constraint_name="scorecard_one_per_period",
-        constraint_class=Unique,
+        table_class_name="Payable",
+        tablename="payable",
+        constraint_name="payable_kind_is_known",
+        constraint_class=Check,
         params={
-            "columns": ["contract", "site", "period_from"],
-            "nulls_distinct": False,
+            "condition": "kind in ('credit', 'bonus', 'earned_back', 'carried')"
         },
         schema=None,
     )
 
     manager.add_constraint(
-        table_class_name="Scorecard",
-        tablename="scorecard",
-        constraint_name="scorecard_period_is_a_span",
+        table_class_name="Payable",
+        tablename="payable",
+        constraint_name="payable_is_positive",
         constraint_class=Check,
-        params={"condition": "period_from < period_until"},
+        params={"condition": "amount >= 0"},
         schema=None,
     )
 

@@ -1,0 +1,254 @@
+"""What a close hands to the escalation rules: the contract's rules and levels as parameters, its results as series."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
+from decimal import Decimal
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from contracts import queries as contract_queries
+from contracts.business_time import Calendar, Clock, Span, Week, clock
+from contracts.document import Contract, EscalationRule, Kpi, Within
+from contracts.reading import read, write
+from scorecards.scorecard import TicketNote
+from scorecards.scoring import is_met
+from vendor_mgmt.access import actors
+from vendor_mgmt.access.scope import Scope
+from vendor_mgmt.escalations import queries
+from vendor_mgmt.escalations.conditions import Window
+from vendor_mgmt.escalations.rules import (
+    BusinessSpan,
+    LevelParameters,
+    Observation,
+    Policy,
+    RuleKind,
+    RuleParameters,
+    Series,
+    Severity,
+)
+from vendor_mgmt.escalations.tickets import Calendars
+
+if TYPE_CHECKING:
+    import asyncpg
+
+    Connection = asyncpg.Connection[Any]
+
+PERIODS_WATCHED = 24
+"""How far back a condition is followed; longer than any window a rule of the language can ask for in months."""
+
+VENDOR_TOLD_AFTER_DAYS = 5
+"""Business days after which the vendor is told although the scorecard is still a draft."""
+
+
+def rule_parameters(rule: EscalationRule) -> RuleParameters:
+    """A rule of the document as the condition machine takes it."""
+    common = {"name": rule.name, "severity": Severity(rule.severity), "clause": rule.clause, "kpi": rule.on.kpi}
+    if rule.on.no_data is not None:
+        window = Window(open_m=rule.on.no_data, open_n=rule.on.no_data, clear_n=1)
+        return RuleParameters(kind=RuleKind.MISSING, window=window, **common)  # type: ignore[arg-type]
+    clear = None if rule.clear.level == rule.on.missed else rule.clear.level
+    window = Window(open_m=rule.on.at_least, open_n=rule.on.last, clear_n=rule.clear.good)
+    return RuleParameters(level=rule.on.missed, clear_level=clear, window=window, **common)  # type: ignore[arg-type]
+
+
+def _span(within: Within | None) -> BusinessSpan | None:
+    return None if within is None else BusinessSpan(days=within.days, hours=Decimal(within.hours))
+
+
+def policy_of(contract: Contract, calendar: str) -> Policy:
+    """The escalation matrix of the document as tickets keep it."""
+    levels = tuple(
+        LevelParameters(
+            level=one.level,
+            to=tuple(one.to),
+            after=None if one.after is None else BusinessSpan(days=one.after.days, hours=Decimal(one.after.hours)),
+            unless=one.after.unless if one.after is not None else "acknowledged",
+            acknowledge_within=_span(one.acknowledge_within),
+            plan_within=_span(one.plan_within),
+            agenda=one.agenda,
+        )
+        for one in contract.escalation.levels
+    )
+    reopen = contract.escalation.reopen_within_periods
+    if not levels:
+        return Policy(calendar=calendar, reopen_within_periods=reopen)
+    return Policy(calendar=calendar, levels=levels, reopen_within_periods=reopen)
+
+
+async def business_calendar(connection: Connection, contract: Contract, at: datetime) -> tuple[str, Clock]:
+    """The calendar the contract's clocks run in; Monday to Friday, nine to five in its zone, where it names none."""
+    code = contract.escalation.calendar or f"office-hours-{contract.time_zone.lower().replace('/', '-')}"
+    if contract.escalation.calendar is None:
+        hours = (Span("09:00", "17:00"),)
+        week = Week(mon=hours, tue=hours, wed=hours, thu=hours, fri=hours)
+        default = Calendar(id=code, title="Monday to Friday, 09:00 to 17:00", time_zone=contract.time_zone, week=week)
+        await contract_queries.save_calendar(
+            connection,
+            code,
+            document=msgspec.json.encode(default),
+            text=write(default).decode(),
+            entered_by=await actors.service(connection),
+            now=at,
+        )
+    stored = await contract_queries.calendar(connection, code)
+    return code, clock(read(stored.text, Calendar).required())
+
+
+async def watch(
+    connection: Connection,
+    *,
+    contract: Contract,
+    code: str,
+    vendor: str,
+    contract_ids: Sequence[int],
+    until: date,
+    held_for: Mapping[str, str],
+    at: datetime,
+) -> list[queries.Watched]:
+    """The series of a contract with the rules it is held against, up to the periods that begin before ``until``.
+
+    ``held_for`` are the drafts, by site, that a person has yet to review: the vendor hears of the ticket then.
+    """
+    rules = tuple(rule_parameters(rule) for rule in contract.escalation.rules)
+    if not rules:
+        return []
+    calendar, working = await business_calendar(connection, contract, at)
+    policy = policy_of(contract, calendar)
+    clocks = Calendars(vendor=working, client=working)
+    told_from = working.add_days(at, VENDOR_TOLD_AFTER_DAYS)
+    return [
+        queries.Watched(
+            series=one,
+            rules=rules,
+            policy=policy,
+            calendars=clocks,
+            held_for=held_for.get(one.site),
+            vendor_messages_from=told_from if one.site in held_for else None,
+        )
+        for one in await _series(connection, contract, code, vendor, contract_ids, until)
+    ]
+
+
+async def _series(
+    connection: Connection, contract: Contract, code: str, vendor: str, contract_ids: Sequence[int], until: date
+) -> list[Series]:
+    found: dict[tuple[str, str, str], list[Observation]] = {}
+    for row in await connection.fetch(_OBSERVED, list(contract_ids), until, PERIODS_WATCHED):
+        kpi = contract.kpis.get(row["kpi"])
+        if kpi is None or kpi.duty_of == "client":
+            continue
+        key = (row["site"] or "", row["kpi"], row["dims_key"])
+        found.setdefault(key, []).append(_observation(row, kpi))
+    return [
+        Series(
+            vendor=vendor,
+            contract=code,
+            site=site,
+            kpi=kpi_name,
+            observations=tuple(observations),
+            dimensions=_DIMENSIONS.decode(dims_key),
+        )
+        for (site, kpi_name, dims_key), observations in found.items()
+    ]
+
+
+_DIMENSIONS = msgspec.json.Decoder(dict[str, str])
+_LEVELS = msgspec.json.Decoder(dict[str, Decimal])
+
+_OBSERVED = """
+    WITH periods AS (
+        SELECT DISTINCT period_from FROM scorecard WHERE contract = ANY ($1) AND period_from < $2
+        ORDER BY period_from DESC LIMIT $3
+    ), latest AS (
+        SELECT DISTINCT ON (r.scorecard) r.id AS revision, s.site
+        FROM scorecard s JOIN revision r ON r.scorecard = s.id
+        WHERE s.contract = ANY ($1) AND s.period_from IN (SELECT period_from FROM periods)
+        ORDER BY r.scorecard, r.number DESC
+    )
+    SELECT site.code AS site, x.kpi, x.dims_key, x.period_from, x.period_until, x.status, x.numerator, x.denominator,
+           x.value, x.met, x.levels
+    FROM latest JOIN result x ON x.revision = latest.revision LEFT JOIN site ON site.id = latest.site
+    ORDER BY x.period_from, x.id
+"""
+
+
+def _observation(row: Mapping[str, Any], kpi: Kpi) -> Observation:
+    met: dict[str, bool] = {}
+    value = _exact(row, kpi)
+    if value is not None:
+        levels = {name: Fraction(number) for name, number in _LEVELS.decode(row["levels"]).items()}
+        for name in levels:
+            verdict = is_met(kpi, value, levels, name)
+            if verdict is not None:
+                met[name] = verdict
+    if row["met"] is not None:
+        met["target"] = row["met"]
+    return Observation(
+        from_=row["period_from"],
+        until=row["period_until"],
+        status=row["status"],
+        met=met,
+        value=row["value"],
+        counts=(row["numerator"], row["denominator"]),
+    )
+
+
+def _exact(row: Mapping[str, Any], kpi: Kpi) -> Fraction | None:
+    """The value that met or missed, from the counts where there are any."""
+    if row["status"] != "measured" or row["value"] is None:
+        return None
+    if row["numerator"] is not None and row["denominator"] and kpi.value.ratio is not None and kpi.precision is None:
+        return 100 * Fraction(row["numerator"]) / Fraction(row["denominator"])
+    return Fraction(row["value"])
+
+
+async def raise_tickets(
+    connection: Connection,
+    *,
+    contract: Contract,
+    code: str,
+    vendor: str,
+    contract_ids: Sequence[int],
+    until: date,
+    drafts: Mapping[str, str],
+    at: datetime,
+) -> queries.Raised:
+    """Opens, continues and closes tickets after a close, in the close's own transaction."""
+    watched = await watch(
+        connection,
+        contract=contract,
+        code=code,
+        vendor=vendor,
+        contract_ids=contract_ids,
+        until=until,
+        held_for=drafts,
+        at=at,
+    )
+    return await queries.raise_tickets(connection, watched, at=at)
+
+
+async def notes(connection: Connection, vendor: str, contract: str) -> dict[str | None, list[TicketNote]]:
+    """The open tickets of a contract by site, as a scorecard mentions them."""
+    scope = Scope.everything(await actors.service(connection))
+    found: dict[str | None, list[TicketNote]] = {}
+    for row in await queries.listed(connection, scope, vendor=vendor, limit=10_000):
+        if row.contract != contract:
+            continue
+        found.setdefault(row.site, []).append(
+            TicketNote(
+                number=row.number,
+                title=f"{row.kpi}: {row.rule}",
+                level=row.level,
+                state=row.state,
+                opened_on=row.opened_at.date(),
+                due_at=row.next_due_at,
+            )
+        )
+    return found
+
+
+__all__ = ["business_calendar", "notes", "policy_of", "raise_tickets", "rule_parameters", "watch"]

@@ -1,0 +1,258 @@
+"""Closing a period: the main path, as one function.
+
+    load        the versions in force, what was delivered, approved relief, earlier results
+    judge       measure, score and price: one pure function
+    compose     one scorecard for each site
+    save        drafts, or revisions of what was issued, in one transaction with the tickets and messages they cause
+
+Closing again changes nothing unless the figures changed.  Rendering, sending and escalating happen after, from what
+was stored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from contracts import agreements
+from contracts.document import Contract
+from contracts.period import Period, calendar_anchor, period_containing
+from scorecards import composing
+from scorecards import queries as scorecard_queries
+from scorecards.evaluating import Evaluation, Planned, Version, evaluate, plan_periods
+from scorecards.looking_back import periods_back, record_of
+from scorecards.measurement import Facts, Relief
+from scorecards.pricing.bases import Amounts
+from scorecards.pricing.caps import contract_year_start
+from scorecards.pricing.ledger import Record
+from scorecards.scorecard import TrendPoint
+from vendor_mgmt.database import transaction
+from vendor_mgmt.escalations import watching
+from vendor_mgmt.escalations.queries import Raised
+from vendor_mgmt.intake import feeding
+
+if TYPE_CHECKING:
+    import asyncpg
+
+    Connection = asyncpg.Connection[Any]
+
+
+class Closed(msgspec.Struct, frozen=True, kw_only=True):
+    """What closing one contract's period came to."""
+
+    contract: str
+    period_from: date
+    period_until: date
+    saved: list[scorecard_queries.Saved]
+    tickets: Raised
+
+    @property
+    def changed(self) -> list[scorecard_queries.Saved]:
+        """The scorecards that are new or different."""
+        return [one for one in self.saved if one.outcome != "unchanged"]
+
+
+class Loaded(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything a close is judged on."""
+
+    contract: agreements.ContractRow
+    contract_ids: list[int]
+    """The contracts of the lineage, whose earlier periods go on in this one."""
+    planned: list[Planned]
+    facts: Facts
+    relief: list[Relief]
+    earlier: list[Record]
+    around: composing.Surroundings
+    site_ids: dict[str, int]
+
+
+async def close_period(
+    contract: str, period_from: date, *, at: datetime, prepared_at: datetime | None = None, customer: str = ""
+) -> Closed | None:
+    """Closes the period of a contract that holds the day ``period_from``; ``None`` where none of it is measured then.
+
+    ``at`` is the moment of the close, from which tickets' clocks run; ``prepared_at``, when the scorecard is written,
+    differs from it only when a past is played through.  Closing the same period twice at once is safe: the second
+    waits for the first.
+    """
+    async with transaction() as connection:
+        row = await agreements.contract(connection, contract)
+        await connection.execute("SELECT pg_advisory_xact_lock(hashtextextended('close ' || $1, $2))", contract, period_from.toordinal())
+        loaded = await load(connection, row, period_from, at=prepared_at or at, customer=customer)
+        if loaded is None:
+            return None
+        run = judge(loaded)
+        cards = compose(loaded, run)
+        return await save(connection, loaded, cards, at=at)
+
+
+def judge(loaded: Loaded) -> Evaluation:
+    """Measures, scores and prices the period."""
+    return evaluate(loaded.planned, loaded.facts, relief=loaded.relief, earlier=loaded.earlier)
+
+
+def compose(loaded: Loaded, run: Evaluation) -> list[composing.Composed]:
+    """Writes the scorecards of the period."""
+    return composing.compose(loaded.planned, run, loaded.facts, loaded.relief, loaded.around)
+
+
+async def save(
+    connection: Connection, loaded: Loaded, cards: Sequence[composing.Composed], *, at: datetime
+) -> Closed:
+    """Stores scorecards, then the tickets that they give reason for, in the caller's transaction."""
+    period = Period(loaded.planned[0].period.from_on, loaded.planned[-1].period.until_on)
+    saved = await scorecard_queries.save(
+        connection,
+        loaded.contract.id,
+        loaded.contract.vendor_id,
+        period,
+        [
+            scorecard_queries.Card(
+                site=loaded.site_ids[card.site] if card.site is not None else None,
+                document=card.document,
+                payables=card.payables,
+            )
+            for card in cards
+        ],
+        at,
+    )
+    # The vendor is told of a ticket when a person has looked at the draft, or after a few business days.
+    codes = {number: code for code, number in loaded.site_ids.items()}
+    drafts = {codes[one.site]: one.number for one in saved if one.site is not None}
+    raised = await watching.raise_tickets(
+        connection,
+        contract=loaded.planned[-1].version.contract,
+        code=loaded.contract.code,
+        vendor=loaded.contract.vendor,
+        contract_ids=loaded.contract_ids,
+        until=period.until_on,
+        drafts=drafts,
+        at=at,
+    )
+    return Closed(
+        contract=loaded.contract.code,
+        period_from=period.from_on,
+        period_until=period.until_on,
+        saved=saved,
+        tickets=raised,
+    )
+
+
+async def load(
+    connection: Connection, row: agreements.ContractRow, on: date, *, at: datetime, customer: str = ""
+) -> Loaded | None:
+    """Reads everything that judging the period of a day needs, in a handful of statements."""
+    agreed = await agreements.versions(connection, row.lineage)
+    versions = [Version(one.document, one.in_force_from, one.in_force_until) for one in agreed]
+    planned = planned_for(versions, on)
+    if not planned:
+        return None
+    contract = planned[-1].version.contract
+    codes = [scope.site for one in planned for scope in one.version.contract.scope]
+    sites = await agreements.sites_of(connection, codes)
+    ids = sorted({one.contract_id for one in agreed})
+    relief = await feeding.approved_relief(connection, ids)
+    facts = await scorecard_queries.facts_of(connection, contract, sites, planned, relief)
+    first = planned[0].period.from_on
+    stored = await scorecard_queries.earlier_periods(connection, ids, first, periods_back(contract))
+    earlier = await _records(connection, contract, sites, versions, stored, facts)
+    around = await _surroundings(connection, row, ids, contract, agreed, planned, sites, at, customer)
+    return Loaded(
+        contract=row,
+        contract_ids=ids,
+        planned=planned,
+        facts=facts,
+        relief=relief,
+        earlier=earlier,
+        around=around,
+        site_ids={code: number for number, code in sites.items()},
+    )
+
+
+def planned_for(versions: Sequence[Version], on: date) -> list[Planned]:
+    """The period that holds a day, in its parts where a version changes inside it; empty where none is measured."""
+    if not versions:
+        return []
+    cadence = versions[0].contract.measured
+    whole = period_containing(cadence.each, calendar_anchor(cadence.each, anchor_day=cadence.anchor_day), on)
+    return [one for one in plan_periods(versions, whole.until_on) if whole.overlaps(one.period) and whole == one.whole]
+
+
+async def _records(
+    connection: Connection,
+    contract: Contract,
+    sites: Mapping[int, str],
+    versions: Sequence[Version],
+    stored: Sequence[scorecard_queries.Earlier],
+    facts: Facts,
+) -> list[Record]:
+    """Earlier periods as records.  Their bases are read again where a limit runs over several periods."""
+    if not stored:
+        return []
+    needs_bases = any(cap.rolling or cap.each not in ("period", None) for cap in contract.money.caps) or any(
+        right.when.credit_percent is not None for right in contract.rights
+    )
+    records: list[Record] = []
+    planned = plan_periods(versions, stored[-1].period.until_on) if needs_bases else []
+    past = [one for one in planned if one.period.from_on in {held.period.from_on for held in stored}]
+    old = await scorecard_queries.money_of(connection, contract, sites, past) if past else Facts()
+    by_measure = old.by_measure()
+    for one in stored:
+        version = next((v for v in versions if v.label == one.version), versions[0])
+        record = record_of(version, one.period, one.results, one.payables)
+        whole = next((held.whole for held in past if held.period.from_on == one.period.from_on), one.period)
+        record.base_amount = Amounts(version.contract, one.period, old, by_measure, whole).amount
+        records.append(record)
+    return records
+
+
+async def _surroundings(
+    connection: Connection,
+    row: agreements.ContractRow,
+    ids: Sequence[int],
+    contract: Contract,
+    agreed: Sequence[agreements.Agreed],
+    planned: Sequence[Planned],
+    sites: Mapping[int, str],
+    at: datetime,
+    customer: str,
+) -> composing.Surroundings:
+    first, until = planned[0].period.from_on, planned[-1].period.until_on
+    scores: dict[str | None, list[TrendPoint]] = {}
+    credits_before: dict[str | None, Decimal] = {}
+    year = contract_year_start(agreed[0].in_force_from, first)
+    for past in await scorecard_queries.past_scores(connection, ids, first):
+        scores.setdefault(past.site, []).append(
+            TrendPoint(
+                from_=past.period_from,
+                value=past.score,
+                target=None,
+                status="measured" if past.score is not None else "no_data",
+                met=None,
+                score=past.score,
+            )
+        )
+        if past.period_from >= year and past.credit is not None:
+            credits_before[past.site] = credits_before.get(past.site, Decimal(0)) + past.credit
+    used = [one for one in agreed if any(one.document is held.version.contract for held in planned)]
+    return composing.Surroundings(
+        customer=contract.customer or customer,
+        vendor=row.vendor,
+        vendor_name=row.vendor_name,
+        sites={scope.site: scope.name or scope.site for scope in contract.scope},
+        versions=[f"{one.document.version} (in force from {one.in_force_from})" for one in used],
+        version_hashes=[one.sha256 for one in used],
+        data_as_of=await feeding.data_as_of(connection),
+        prepared_at=at,
+        trends=await scorecard_queries.trends(connection, ids, first),
+        score_trends=scores,
+        credit_this_year=credits_before,
+        feeds=await feeding.feeds(connection, sites, first, until),
+        relief=await feeding.relief_uses(connection, ids, first, until),
+        tickets=await watching.notes(connection, row.vendor, row.code),
+        commentary={},
+    )
