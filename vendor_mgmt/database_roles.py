@@ -6,6 +6,9 @@ in a query cannot drop, alter or create anything, and row-level security, which 
 `vendor_mgmt_app` cannot sign in; the service's login is a member of it and takes its place for every connection
 (`vendor_mgmt.database.session_settings`). Roles belong to a whole server rather than to one database, so making one is not a migration:
 `prepare` runs at the start of every `migrate`, and does nothing where everything is in place.
+
+Row-level security rests on this: a table's policy for `vendor_mgmt_app` compares its vendor with the setting `app.vendors`, which a scoped
+transaction sets for itself alone (`SELECT set_config('app.vendors', '{3,7}', true)`).
 """
 
 from __future__ import annotations

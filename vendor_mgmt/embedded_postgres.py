@@ -42,6 +42,7 @@ import os
 import pwd
 import re
 import secrets
+import shlex
 import shutil
 import signal
 import socket
@@ -59,7 +60,7 @@ from urllib.parse import quote
 import msgspec
 
 from vendor_mgmt.errors import Unavailable
-from vendor_mgmt.settings import make_private_dir
+from vendor_mgmt.settings import Settings, make_private_dir
 
 logger = logging.getLogger(__name__)
 
@@ -640,3 +641,19 @@ def _write_private(path: Path, content: bytes) -> None:
 def _file_stamp(path: Path) -> str:
     facts = path.stat()
     return f"{facts.st_size}-{facts.st_mtime_ns}"
+
+
+def main() -> None:
+    """Keep the embedded database running, alone, until Ctrl-C: for PostgreSQL's own tools while the service is stopped."""
+    settings = Settings.from_environment()
+    postgres = EmbeddedPostgres(settings.data_dir, bin_dir=settings.postgres_bin_dir)
+    ends = {signal.SIGINT, signal.SIGTERM}
+    with postgres:
+        signal.pthread_sigmask(signal.SIG_BLOCK, ends)
+        sys.stdout.write(f"PGSERVICEFILE={shlex.quote(str(postgres.service_file))} psql service={DATABASE}\n")
+        sys.stdout.flush()
+        signal.sigwait(ends)
+
+
+if __name__ == "__main__":
+    main()

@@ -17,9 +17,10 @@ from click.testing import CliRunner
 
 from vendor_mgmt import doctor, migrating
 from vendor_mgmt.commands.doctor import command
+from vendor_mgmt.database import pool, transaction
 from vendor_mgmt.database_roles import Standing
 from vendor_mgmt.doctor import Check
-from vendor_mgmt.embedded_postgres import EmbeddedPostgres
+from vendor_mgmt.embedded_postgres import EmbeddedPostgres, find_binaries
 from vendor_mgmt.engine import connect
 from vendor_mgmt.settings import Settings, secret_key
 
@@ -100,11 +101,7 @@ def test_a_missing_role_comes_with_the_statement_that_makes_it() -> None:
 
 
 def test_a_role_with_too_many_rights_is_found_on_a_real_server(data_dir: Path, database_url: str) -> None:
-    async def grant() -> None:
-        async with connect(database_url) as connection:
-            await connection.execute("GRANT CREATE ON SCHEMA public TO vendor_mgmt_app")
-
-    asyncio.run(grant())
+    execute(database_url, "GRANT CREATE ON SCHEMA public TO vendor_mgmt_app")
     assert examined(data_dir, DATABASE_URL=database_url)["roles"].status == "repair"
 
 
@@ -225,13 +222,40 @@ def test_a_file_that_is_no_dump_is_no_backup(backups: Path) -> None:
     assert "no backup recorded" in doctor.last_backup(Settings(data_dir=backups.parent), NOW).found
 
 
-def test_the_command_it_gives_makes_a_backup_it_accepts(short_folder: Path) -> None:
+def test_the_command_it_gives_makes_a_backup_that_can_be_restored(short_folder: Path) -> None:
     settings = Settings(data_dir=short_folder / "with a space")
-    with EmbeddedPostgres(settings.data_dir, options={"fsync": "off"}):
+    with EmbeddedPostgres(settings.data_dir, options={"fsync": "off"}) as endpoint:
+        asyncio.run(migrating.migrate(endpoint.url))
+        execute(endpoint.url, "INSERT INTO vendor (code, name, in_house, created_at) VALUES ('acme', 'Acme', false, now())")
         recipe = doctor.last_backup(settings, NOW).repair.removeprefix("While the service runs: ")
         subprocess.run(recipe, shell=True, check=True)  # noqa: S602  (a person would type it into a shell)
     found = doctor.last_backup(settings, datetime.now(UTC))
     assert (found.status, found.found.split()[-4:]) == ("ok", ["is", "0", "days", "old"])
+
+    [backup] = settings.backup_dir.iterdir()
+    restored = EmbeddedPostgres(short_folder / "restored", options={"fsync": "off"})
+    with restored as endpoint:
+        asyncio.run(migrating.migrate(endpoint.url))
+        pg_restore = [str(next(find_binaries()).bin_dir / "pg_restore"), "--clean", "--if-exists", "--no-owner"]
+        command = [*pg_restore, "--dbname=service=vendor_mgmt", str(backup)]
+        subprocess.run(command, check=True, env={"PGSERVICEFILE": str(restored.service_file)})
+        assert asyncio.run(migrating.pending(endpoint.url)) == []
+        assert asyncio.run(names_of_vendors(endpoint.url)) == ["vendor_mgmt_app", "Acme"]
+
+
+def execute(url: str, statement: str) -> None:
+    async def work() -> None:
+        async with connect(url) as connection:
+            await connection.execute(statement)
+
+    asyncio.run(work())
+
+
+async def names_of_vendors(url: str) -> list[str]:
+    """As the service sees them, with its own name in front."""
+    async with pool(url), transaction() as connection:
+        rows = await connection.fetch("SELECT current_user::text AS name UNION ALL SELECT name FROM vendor")
+    return [row["name"] for row in rows]
 
 
 # The command

@@ -257,6 +257,19 @@ def test_a_port_taken_at_the_last_moment_is_replaced_by_another(used: Path, monk
             assert endpoint.port != taken.getsockname()[1]
 
 
+@pytest.mark.parametrize("ends_by", [signal.SIGINT, signal.SIGTERM])
+def test_it_can_be_kept_running_alone_for_other_tools(used: Path, ends_by: signal.Signals) -> None:
+    command = [sys.executable, "-W", "error", "-m", "vendor_mgmt.embedded_postgres"]
+    with subprocess.Popen(command, env={"VENDOR_MGMT_DATA_DIR": str(used)}, stdout=subprocess.PIPE, text=True) as alone:
+        assert alone.stdout is not None
+        assert alone.stdout.readline() == f"PGSERVICEFILE={used}/postgres/pg_service.conf psql service=vendor_mgmt\n"
+        endpoint = msgspec.json.decode((used / "postgres" / "endpoint.json").read_bytes(), type=Endpoint)
+        assert query(endpoint, "SELECT 1") == 1
+        alone.send_signal(ends_by)
+        assert alone.wait(20) == 0
+    assert not (used / "postgres" / "endpoint.json").exists()
+
+
 # Killed without warning
 
 
