@@ -28,10 +28,13 @@ class Listed(NamedTuple):
 
 
 COMMANDS = [
+    Listed("serve", "vendor_mgmt.commands.serve", "Run the service: pages, API, schedules and work."),
+    Listed("sign-in", "vendor_mgmt.commands.sign_in", "Print an address that signs a browser in."),
     Listed("contract", "vendor_mgmt.commands.contract", "Check, agree and show contracts."),
     Listed("score", "vendor_mgmt.commands.score", "Judge and price a contract on figures, without a database."),
     Listed("time", "vendor_mgmt.commands.time", "Business time: what has passed, when something is due, when a site is open."),
     Listed("migrate", "vendor_mgmt.commands.migrate", "Bring the database up to date, or write a new migration."),
+    Listed("ticket", "vendor_mgmt.commands.ticket", "Escalation tickets: list them, show one, acknowledge it."),
     Listed("doctor", "vendor_mgmt.commands.doctor", "Check this installation and say how to repair it."),
 ]
 

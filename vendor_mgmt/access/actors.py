@@ -26,5 +26,6 @@ async def named(connection: Connection, kind: str, name: str) -> int:
         number = await connection.fetchval(
             "INSERT INTO actor (kind, name, created_at) VALUES ($1, $2, clock_timestamp()) RETURNING id", kind, name
         )
-    assert number is not None
+    if number is None:
+        raise RuntimeError("The database returned no number for a new actor.")
     return number

@@ -1,7 +1,7 @@
 """The one table of names, and what proves who somebody is.
 
-Everything that records who did something (runs, corrections, claims, decisions, tickets, audit) stores an actor's number. Names and addresses
-stand here alone, so that erasing a person leaves every chain valid.
+Everything that records who did something (runs, corrections, claims, decisions, tickets, audit) stores an actor's number. Names and
+addresses stand here alone, so that erasing a person leaves every chain valid.
 """
 
 from piccolo.columns import BigSerial, ForeignKey, OnDelete, Text, Timestamptz, Varchar

@@ -1,0 +1,1 @@
+"""The addresses programs use, below `/api/v1`: everything a page shows, as JSON, described by OpenAPI."""

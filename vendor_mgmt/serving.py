@@ -1,0 +1,244 @@
+"""Running the service: one process, one event loop, everything started and stopped in order.
+
+    start   signals → address → schema → database pool → PDF processes → worker → clock → requests
+    stop    event streams are told → requests drained → clock → worker → PDF processes → database pool → embedded PostgreSQL
+
+uvicorn runs inside our loop. Left to itself it would send the signal to the process once more when it is done, so that nothing after it,
+not even the stopping of the database, would run; hence `_Web`, which leaves signals to us.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import signal
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from datetime import UTC, datetime
+
+import msgspec
+import uvicorn
+import uvloop
+
+from vendor_mgmt import database, migrating
+from vendor_mgmt.access import tokens
+from vendor_mgmt.app import create_app
+from vendor_mgmt.database import Server, transaction
+from vendor_mgmt.errors import Unavailable
+from vendor_mgmt.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+STOPPED = 0
+DATABASE_ENDED = 3
+
+DRAIN_S = 1
+"""How long requests that are under way may take once the service is asked to stop."""
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+Ready = Callable[[str], None]
+Before = Callable[[Server], Awaitable[None]]
+
+
+class AddressTaken(Unavailable):
+    """The address the service should listen on cannot be had."""
+
+    def __init__(self, host: str, port: int, reason: str) -> None:
+        super().__init__(
+            f"The service cannot listen on {host} port {port}: {reason}. "
+            "Stop what uses it, or choose another with --port (0 takes any free one) or VENDOR_MGMT_PORT."
+        )
+
+
+def run(settings: Settings, *, on_ready: Ready = lambda _: None, before: Before | None = None) -> int:
+    """Run the service until it is asked to stop (SIGINT, SIGTERM), and return the exit code. Call it in the main thread.
+
+    `on_ready` is told the address to open, with a link's token in it. See `serve` for the rest. Raises `Unavailable` and its kind.
+    """
+    with listening(settings) as (placed, listener), database.server(settings) as server:
+        return serve(placed, server, listener=listener, on_ready=on_ready, before=before)
+
+
+def serve(
+    settings: Settings,
+    server: Server,
+    *,
+    listener: socket.socket | None = None,
+    on_ready: Ready = lambda _: None,
+    before: Before | None = None,
+) -> int:
+    """`run` with a database server that the caller has started, in the main thread, and will stop.
+
+    `before` is awaited with the schema up to date and the pool open, before anybody is served; a signal cancels it. The exit code is 0, or
+    3 where the embedded database ended by itself: a supervisor should start the whole anew.
+    """
+    with contextlib.ExitStack() as stack:
+        if listener is None:
+            settings, listener = stack.enter_context(listening(settings))
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            return runner.run(_serve(settings, server, listener, on_ready, before))
+
+
+@contextlib.contextmanager
+def listening(settings: Settings) -> Iterator[tuple[Settings, socket.socket]]:
+    """Take the address, without answering on it yet, and say in the settings which port it became. Raises `AddressTaken`.
+
+    Done before anything else, so that a port in use is noticed before minutes of work, and not after.
+    """
+    try:
+        [family, kind, protocol, _, address] = socket.getaddrinfo(
+            settings.host, settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        listener = socket.socket(family, kind, protocol)
+    except OSError as error:
+        raise AddressTaken(settings.host, settings.port, error.strerror or str(error)) from error
+    with listener:
+        try:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind(address)
+        except OSError as error:
+            raise AddressTaken(settings.host, settings.port, error.strerror or str(error)) from error
+        yield msgspec.structs.replace(settings, port=listener.getsockname()[1]), listener
+
+
+async def _serve(settings: Settings, server: Server, listener: socket.socket, on_ready: Ready, before: Before | None) -> int:
+    for chatty in ("uvicorn", "procrastinate"):
+        # They tell of starting and stopping, which we do ourselves.
+        logging.getLogger(chatty).setLevel(max(logging.WARNING, logging.getLogger().level))
+    stopping = asyncio.Event()
+    async with _asked_to_stop(stopping), _watched(server, stopping) as ending:
+        await _prepare(settings, server, stopping, before)
+        if not stopping.is_set() and "web" in settings.roles:
+            await _serve_web(settings, server, listener, stopping, on_ready)
+        elif not stopping.is_set():
+            app = create_app(settings, server.url, stopping=stopping)
+            async with app.lifespan():
+                logger.info("Working without web pages", extra={"roles": ",".join(settings.roles)})
+                await stopping.wait()
+        if ending.has_ended:
+            logger.error("The embedded database ended with exit code %s, and the service with it", ending.exit_code)
+            return DATABASE_ENDED
+    return STOPPED
+
+
+async def _prepare(settings: Settings, server: Server, stopping: asyncio.Event, before: Before | None) -> None:
+    """Bring the schema up to date and do what is to be done first, unless it is asked to stop meanwhile."""
+
+    async def prepare() -> None:
+        await migrating.migrate(server.owner_url)
+        async with database.pool(server.url):
+            async with transaction() as connection:
+                await tokens.prepare(connection, settings, datetime.now(UTC))
+            if before is not None:
+                await before(server)
+
+    await _unless(stopping, prepare())
+
+
+async def _serve_web(settings: Settings, server: Server, listener: socket.socket, stopping: asyncio.Event, on_ready: Ready) -> None:
+    app = create_app(settings, server.url, stopping=stopping)
+    config = uvicorn.Config(
+        app,
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        http="httptools",
+        ws="none",
+        timeout_graceful_shutdown=DRAIN_S,
+        # Who asks is taken from a proxy's headers only where the proxy runs on this machine.
+        proxy_headers=True,
+        forwarded_allow_ips="127.0.0.1,::1",
+    )
+    web = _Web(config)
+    # The application's parts are started by us rather than by uvicorn, which tells of a failure by ending the process.
+    async with app.lifespan():
+        serving = asyncio.ensure_future(web.serve(sockets=[listener]))
+        stop = asyncio.ensure_future(stopping.wait())
+        try:
+            while not web.started and not serving.done():  # noqa: ASYNC110 - uvicorn tells nobody when it is ready
+                await asyncio.sleep(0.005)
+            if web.started and not stopping.is_set():
+                async with transaction() as connection:
+                    link = await tokens.new_link(connection, datetime.now(UTC))
+                logger.info("Serving", extra={"address": settings.public_url, "roles": ",".join(settings.roles)})
+                on_ready(f"{settings.public_url}/?token={link}")
+            await asyncio.wait({serving, stop}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            stopping.set()
+            web.should_exit = True
+            stop.cancel()
+            await serving
+
+
+class _Web(uvicorn.Server):
+    """uvicorn without its own handling of signals."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+@contextlib.asynccontextmanager
+async def _asked_to_stop(stopping: asyncio.Event) -> AsyncIterator[None]:
+    """Set `stopping` at the first signal. Further ones are ignored, and stay ignored: stopping is bounded, and cutting it short would lose
+    work.
+    """
+    loop = asyncio.get_running_loop()
+    for number in SIGNALS:
+        loop.add_signal_handler(number, stopping.set)
+    try:
+        yield
+    finally:
+        for number in SIGNALS:
+            loop.remove_signal_handler(number)
+            # Until the process ends, the database is still to be stopped.
+            signal.signal(number, signal.SIG_IGN)
+
+
+class _Ending:
+    """How the embedded database ended, if it did."""
+
+    exit_code: int | None = None
+
+    @property
+    def has_ended(self) -> bool:
+        return self.exit_code is not None
+
+
+@contextlib.asynccontextmanager
+async def _watched(server: Server, stopping: asyncio.Event) -> AsyncIterator[_Ending]:
+    """Ask the service to stop when the embedded database that it runs on ends by itself."""
+    ending = _Ending()
+    if server.embedded is None or not server.embedded.is_owner:
+        yield ending
+        return
+    embedded = server.embedded
+
+    async def watch() -> None:
+        ending.exit_code = await embedded.ended()
+        stopping.set()
+
+    watching = asyncio.ensure_future(watch())
+    try:
+        yield ending
+    finally:
+        watching.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await watching
+
+
+async def _unless(stopping: asyncio.Event, work: Awaitable[None]) -> None:
+    """Await the work, and cancel it when it is asked to stop. What the work raises is raised, unless the stopping caused it."""
+    doing = asyncio.ensure_future(work)
+    stop = asyncio.ensure_future(stopping.wait())
+    try:
+        await asyncio.wait({doing, stop}, return_when=asyncio.FIRST_COMPLETED)
+        if not doing.done():
+            doing.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await doing
+    finally:
+        stop.cancel()

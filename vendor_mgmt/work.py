@@ -1,0 +1,46 @@
+"""What the clock and the worker of a service do: which functions carry which kind of work out, and what is looked at how often.
+
+The packages on the left know nothing of each other; here they are told. A pull that changed something lets closed months be looked at
+again; deadlines of tickets are swept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+from vendor_mgmt import closing
+from vendor_mgmt.database import transaction
+from vendor_mgmt.escalations import queries as tickets
+from vendor_mgmt.intake import pull
+from vendor_mgmt.jobs.worker import Wake
+from vendor_mgmt.settings import Settings
+
+SWEEP_S = 30.0
+REPLAN_S = 3600.0
+
+
+def prepare(settings: Settings) -> None:
+    """Let this process do every kind of work. Calling it again changes nothing; importing the modules above registers their functions."""
+    pull.configure(allow_private=settings.outbound_allow_private, proxy=settings.outbound_proxy, root=settings.data_dir)
+    if closing.close_again not in pull.AFTER_PULL:
+        pull.AFTER_PULL.append(closing.close_again)
+
+
+def wakes() -> Mapping[str, tuple[float, Wake]]:
+    """What the clock calls besides the dispatcher: seconds between calls, and what to call."""
+    return {"deadlines": (SWEEP_S, sweep_deadlines), "calendars": (REPLAN_S, replan_deadlines)}
+
+
+async def sweep_deadlines() -> None:
+    """Do everything to tickets that fell due, in portions, each of which is a transaction."""
+    while True:
+        async with transaction() as connection:
+            if not await tickets.sweep(connection, datetime.now(UTC)):
+                return
+
+
+async def replan_deadlines() -> None:
+    """Work out deadlines again whose calendar has a newer version."""
+    async with transaction() as connection:
+        await tickets.replan(connection, datetime.now(UTC))
