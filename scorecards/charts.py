@@ -94,13 +94,16 @@ def sparkline(points: Sequence[Point], title: str, *, width: float = 88, height:
     step = xs[1] - xs[0] if len(xs) > 1 else width / 2
     for x, before, point in zip(xs, [None, *points[:-1]], points, strict=True):
         if point.relieved:
-            ink.rect(x - step / 2, 0.5, step, height - 1, fill=palette.shade)
+            start, end = max(x - step / 2, 0.0), min(x + step / 2, width)
+            ink.rect(start, 0.5, end - start, height - 1, fill=palette.shade)
         if before is not None and before.version and point.version and before.version != point.version:
             ink.line(x - step / 2, 0.5, x - step / 2, height - 0.5, stroke=palette.muted, width=0.5)
     _target_steps(ink, points, xs, scale, palette, (0.5, width - 0.5), width=0.7)
     _value_line(ink, points, xs, scale, palette.accent, 1.1)
     ink.rings([(x, height - 1.8) for x, p in zip(xs, points, strict=True) if p.value is None], 2.2, colour=palette.muted, width=0.6)
-    ink.dots([(x, scale(p.value)) for x, p in zip(xs, points, strict=True) if p.value is not None and p.met is False], 2.6, colour=palette.bad)
+    ink.dots(
+        [(x, scale(p.value)) for x, p in zip(xs, points, strict=True) if p.value is not None and p.met is False], 2.6, colour=palette.bad
+    )
     last = points[-1]
     if last.value is not None:
         ink.dots([(xs[-1], scale(last.value))], 3.8, colour=palette.bad if last.met is False else palette.accent)
@@ -137,7 +140,8 @@ def trend(
         ink.text(left - 4, scale(value) + 3, label, anchor="end", fill=palette.muted)
     for x, before, point in zip(xs, [None, *points[:-1]], points, strict=True):
         if point.relieved:
-            _hatched(ink, x - step / 2, top, step, bottom - top, palette)
+            start, end = max(x - step / 2, left), min(x + step / 2, right)
+            _hatched(ink, start, top, end - start, bottom - top, palette)
         if before is not None and before.version and point.version and before.version != point.version:
             edge = x - step / 2
             ink.line(edge, top - 3, edge, bottom, stroke=palette.muted, width=0.7, dash="1.2 1.6")
@@ -184,7 +188,9 @@ def small_multiple(points: Sequence[Point], title: str, *, low: Decimal, high: D
     return ink.markup()
 
 
-def score_scale(score: Decimal | None, bands: Sequence[Band], title: str, *, top_score: Decimal, width: float = 208, height: float = 27) -> str:
+def score_scale(
+    score: Decimal | None, bands: Sequence[Band], title: str, *, top_score: Decimal, width: float = 208, height: float = 27
+) -> str:
     """A score on its scale: bands as boxes, the current one filled, a marker where the score lies."""
     ink = _Drawing(width, height, title)
     left, right, y, thick = 1.0, width - 1.0, 9.0, 7.0
@@ -207,11 +213,19 @@ def score_scale(score: Decimal | None, bands: Sequence[Band], title: str, *, top
 
 
 def bullet(
-    value: Decimal | None, target: Decimal | None, title: str, *, limits: Sequence[Limit] = (), missed: bool = False, width: float = 150, height: float = 12
+    value: Decimal | None,
+    target: Decimal | None,
+    title: str,
+    *,
+    limits: Sequence[Limit] = (),
+    missed: bool = False,
+    width: float = 150,
+    height: float = 12,
 ) -> str:
-    """A value as a bar, its target as an upright, limits as short ticks; an unknown value draws no bar."""
+    """A value as a bar from nought, its target as an upright, limits as short ticks; an unknown value draws no bar."""
     ink = _Drawing(width, height, title)
-    low, high = _extent([value, target, *(limit.value for limit in limits)])
+    low, high = _extent([Decimal(0), value, target, *(limit.value for limit in limits)])
+    low = min(low, 0.0) if any(at is not None and at < 0 for at in (value, target)) else 0.0
 
     def x_of(at: Decimal) -> float:
         return 1 + (width - 2) * (float(at) - low) / (high - low)
@@ -251,7 +265,7 @@ def waterfall(steps: Sequence[Step], titles: Sequence[str], *, width: float = 10
         running = start + step.amount
         spans.append((start, running))
     low = float(min([Decimal(0), *(min(span) for span in spans)]))
-    high = float(max([Decimal(0), *(max(span) for span in spans)])) or low + 1.0
+    high = float(max([Decimal(0), *(max(span) for span in spans)]))
     if high <= low:
         high = low + 1.0
 
@@ -324,9 +338,7 @@ class _Drawing:
     def rect(self, x: float, y: float, width: float, height: float, *, fill: str) -> None:
         self._add(f'<rect x="{_n(x)}" y="{_n(y)}" width="{_n(width)}" height="{_n(height)}" fill="{fill}"/>')
 
-    def line(
-        self, x1: float, y1: float, x2: float, y2: float, *, stroke: str, width: float, dash: str = "", behind: bool = False
-    ) -> None:
+    def line(self, x1: float, y1: float, x2: float, y2: float, *, stroke: str, width: float, dash: str = "", behind: bool = False) -> None:
         dashed = f' stroke-dasharray="{dash}"' if dash else ""
         self._add(
             f'<line x1="{_n(x1)}" y1="{_n(y1)}" x2="{_n(x2)}" y2="{_n(y2)}" stroke="{stroke}" stroke-width="{_n(width)}"{dashed}/>',
@@ -334,7 +346,7 @@ class _Drawing:
         )
 
     def dots(self, places: Iterable[tuple[float, float]], diameter: float, *, colour: str) -> None:
-        """Any number of dots as one element: strokes of no length with round ends.  Elements, not ink, are what a layout engine pays for."""
+        """Any number of dots as one element: strokes of no length with round ends.  A layout engine pays for elements, not for ink."""
         data = "".join(f"M{_n(x)} {_n(y)}h0" for x, y in places)
         if data:
             self._add(f'<path d="{data}" fill="none" stroke="{colour}" stroke-width="{_n(diameter)}" stroke-linecap="round"/>')
@@ -350,9 +362,8 @@ class _Drawing:
 
     def text(self, x: float, y: float, text: str, *, fill: str, anchor: str = "start", size: float = 9) -> None:
         if text:
-            self._add(
-                f'<text x="{_n(x)}" y="{_n(y)}" font-family="{FONT}" font-size="{_n(size)}" fill="{fill}" text-anchor="{anchor}">{escape(text)}</text>'
-            )
+            place = f'x="{_n(x)}" y="{_n(y)}" text-anchor="{anchor}"'
+            self._add(f'<text {place} font-family="{FONT}" font-size="{_n(size)}" fill="{fill}">{escape(text)}</text>')
 
     def markup(self) -> str:
         return f"{self._open}{''.join(self._parts)}</svg>"
@@ -410,7 +421,14 @@ def _value_line(ink: _Drawing, points: Sequence[Point], xs: Sequence[float], sca
 
 
 def _target_steps(
-    ink: _Drawing, points: Sequence[Point], xs: Sequence[float], scale: _Scale, palette: Palette, edges: tuple[float, float], *, width: float
+    ink: _Drawing,
+    points: Sequence[Point],
+    xs: Sequence[float],
+    scale: _Scale,
+    palette: Palette,
+    edges: tuple[float, float],
+    *,
+    width: float,
 ) -> None:
     """The target as a dashed step line: it holds for a whole period and jumps where a version changes it."""
     half = (xs[1] - xs[0]) / 2 if len(xs) > 1 else 20.0

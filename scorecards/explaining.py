@@ -71,11 +71,11 @@ def of_result(result: KpiResult, words: Words) -> Derivation:
 
 def of_line(line: Line, currency: str, words: Words) -> Derivation:
     """A step of the money: its rule with the inputs it took."""
-    inputs = [
-        Derivation(figure=name, value=input_text(value, words), because="") for name, value in line.inputs.items()
-    ]
+    inputs = [Derivation(figure=name, value=input_text(value, words), because="") for name, value in line.inputs.items()]
     if line.base is not None:
-        inputs.insert(0, Derivation(figure=line.base, value=formats.money(line.base_amount, currency, words.language, exact=True), because=""))
+        inputs.insert(
+            0, Derivation(figure=line.base, value=formats.money(line.base_amount, currency, words.language, exact=True), because="")
+        )
     return Derivation(
         figure=words(f"line.{line.kind}"),
         value=formats.money(line.amount, currency, words.language, exact=True),
@@ -140,7 +140,9 @@ def _verdict(result: KpiResult, words: Words) -> Derivation | None:
     if result.compared is not None and result.value is not None and result.compared != result.value:
         compared = formats.quantity(result.compared, result.unit, words, most=4)
         return Derivation(
-            figure=words("figure.verdict"), value=verdict, because=words("because.compared", compared=compared, target=target, verdict=verdict)
+            figure=words("figure.verdict"),
+            value=verdict,
+            because=words("because.compared", compared=compared, target=target, verdict=verdict),
         )
     boundary = words.get(f"boundary.{result.boundary}", "")
     return Derivation(

@@ -23,9 +23,7 @@ MINUS = "\N{MINUS SIGN}"
 DASH = "\N{EN DASH}"
 
 MINOR_UNITS: dict[str, int] = {
-    **dict.fromkeys(
-        ("BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "VND", "VUV", "XAF", "XOF", "XPF"), 0
-    ),
+    **dict.fromkeys(("BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "VND", "VUV", "XAF", "XOF", "XPF"), 0),
     **dict.fromkeys(("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"), 3),
 }
 """Decimal places of a currency where they are not two (ISO 4217)."""
@@ -34,10 +32,9 @@ _SEPARATORS: dict[Language, tuple[str, str]] = {"en": (".", ","), "es": (",", TH
 _WIDE = Context(prec=60, rounding=ROUND_HALF_EVEN)
 
 # Spoofing and broken files both come from characters nobody can see: controls, direction overrides, non-characters.
-_UNSEEN = {
-    code: None
-    for code in (
-        *range(0x00, 0x09),
+_UNSEEN: dict[int, None] = dict.fromkeys(
+    (
+        *range(0x09),
         *range(0x0B, 0x20),
         *range(0x7F, 0xA0),
         *range(0x202A, 0x202F),
@@ -47,7 +44,7 @@ _UNSEEN = {
         *range(0xFDD0, 0xFDF0),
         *(plane | low for plane in range(0, 0x110000, 0x10000) for low in (0xFFFE, 0xFFFF)),
     )
-}
+)
 
 
 def clean(text: str) -> str:
@@ -86,7 +83,13 @@ def rounded(value: Decimal, places: int) -> Decimal:
 
 
 def number(
-    value: Decimal | int | None, language: Language, *, least: int = 0, most: int = 2, sign: bool = False, beside: Iterable[Decimal | None] = ()
+    value: Decimal | int | None,
+    language: Language,
+    *,
+    least: int = 0,
+    most: int = 2,
+    sign: bool = False,
+    beside: Iterable[Decimal | None] = (),
 ) -> str:
     """``1,234.5``: at least ``least`` and at most ``most`` places, more only to stay apart from the values ``beside`` it."""
     if value is None:
@@ -120,7 +123,14 @@ def apart(value: Decimal, beside: Iterable[Decimal | None], places: int, most: i
 
 
 def quantity(
-    value: Decimal | None, unit: str, words: Words, *, least: int = 0, most: int = 2, sign: bool = False, beside: Iterable[Decimal | None] = ()
+    value: Decimal | None,
+    unit: str,
+    words: Words,
+    *,
+    least: int = 0,
+    most: int = 2,
+    sign: bool = False,
+    beside: Iterable[Decimal | None] = (),
 ) -> str:
     """A value with its unit: ``95.2 %``, ``24.5 s``, ``1,204``.  An unknown unit stands as the contract writes it."""
     if value is None:
@@ -161,14 +171,16 @@ def money(amount: Decimal | None, currency: str, language: Language, *, sign: bo
 
 def day(value: date, words: Words, *, year: bool = True) -> str:
     """``5 October 2026``."""
-    return words("date.day", day=value.day, month=words(f"month.{value.month}"), year=value.year) if year else words(
-        "date.day_of_month", day=value.day, month=words(f"month.{value.month}")
+    return (
+        words("date.day", day=value.day, month=words(f"month.{value.month}"), year=value.year)
+        if year
+        else words("date.day_of_month", day=value.day, month=words(f"month.{value.month}"))
     )
 
 
 def short_day(value: date, words: Words) -> str:
     """``5 Oct 2026``, for tables."""
-    return words("date.day", day=value.day, month=words(f"month_short.{value.month}"), year=value.year)
+    return words("date.short_day", day=value.day, month=words(f"month_short.{value.month}"), year=value.year)
 
 
 def month_short(value: date, words: Words) -> str:
@@ -222,7 +234,7 @@ def short_moment(value: datetime, zone: str, words: Words) -> str:
 def brief_moment(value: datetime, zone: str, words: Words) -> str:
     """``1 Oct, 06:15`` for narrow columns; the year stands in the head of the document."""
     local = value.astimezone(ZoneInfo(zone))
-    month = words("date.day_of_month", day=local.day, month=words(f"month_short.{local.month}"))
+    month = words("date.short_day_of_month", day=local.day, month=words(f"month_short.{local.month}"))
     return words("date.short_moment", day=month, time=f"{local:%H:%M}")
 
 

@@ -6,6 +6,7 @@ pure: the same scorecard, edition and language give the same page.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -15,7 +16,19 @@ from typing import Literal, get_args
 from msgspec import Struct, structs
 
 from scorecards import charts, explaining, formats
-from scorecards.scorecard import Commentary, Feed, KpiResult, Line, Scorecard, StandingBand, TicketNote, Total, TrendPoint, result_key, to_json
+from scorecards.scorecard import (
+    Commentary,
+    Feed,
+    KpiResult,
+    Line,
+    Scorecard,
+    StandingBand,
+    TicketNote,
+    Total,
+    TrendPoint,
+    result_key,
+    to_json,
+)
 from scorecards.wording import Words
 
 Edition = Literal["vendor", "client", "site"]
@@ -43,6 +56,34 @@ _NARROW_MOST = 5
 _WORDS_MOST = 700
 
 
+def contrast_on_white(colour: str) -> float:
+    """The WCAG 2 contrast ratio of ``#rrggbb`` on white, 1 to 21."""
+
+    def linear(channel: int) -> float:
+        share = channel / 255
+        return share / 12.92 if share <= 0.04045 else ((share + 0.055) / 1.055) ** 2.4
+
+    red, green, blue = (linear(int(colour[at : at + 2], 16)) for at in (1, 3, 5))
+    return 1.05 / (0.2126 * red + 0.7152 * green + 0.0722 * blue + 0.05)
+
+
+class Branding(Struct, frozen=True, kw_only=True):
+    """What a customer may choose.  ``accent`` is ``#rrggbb`` and must read on white, at 4.5 : 1 or better."""
+
+    accent: str = "#14506e"
+
+    def __post_init__(self) -> None:
+        if not re.fullmatch(r"#[0-9a-fA-F]{6}", self.accent):
+            raise ValueError(f"accent {self.accent!r} is not a colour: write it as #rrggbb, for example #14506e")
+        if contrast_on_white(self.accent) < 4.5:
+            raise ValueError(
+                f"accent {self.accent} is too pale to read on white ({contrast_on_white(self.accent):.1f} : 1): choose 4.5 : 1 or more"
+            )
+
+
+PLAIN = Branding()
+
+
 class Mark(Struct, frozen=True, kw_only=True):
     """A status three ways at once: a sign, a word, and a tone that becomes a colour."""
 
@@ -67,7 +108,7 @@ class Mover(Struct, frozen=True, kw_only=True):
 
 
 class Standing(Struct, frozen=True, kw_only=True):
-    """A KPI on the first page: a miss with what it cost, or a narrow hit with its bar."""
+    """A KPI on the first page: a miss with what it cost, or a narrow hit with its trend."""
 
     title: str
     mark: Mark
@@ -202,6 +243,7 @@ class TicketRow(Struct, frozen=True, kw_only=True):
 
 class FeedRow(Struct, frozen=True, kw_only=True):
     measure: str
+    members: str
     source: str
     how: str
     as_of: str
@@ -304,7 +346,9 @@ def render_key(card: Scorecard, edition: Edition, language: str, paper: str) -> 
 
     ``DESIGN`` is part of it, so that a new design renders again what was only drafted; what was issued is kept as it was sent.
     """
-    return sha256(b"\0".join([DESIGN.encode(), edition.encode(), language.encode(), paper.encode(), attached(for_edition(card, edition))])).hexdigest()
+    return sha256(
+        b"\0".join([DESIGN.encode(), edition.encode(), language.encode(), paper.encode(), attached(for_edition(card, edition))])
+    ).hexdigest()
 
 
 _MONEY_OF_TOTAL = ("credit_uncapped", "credit", "bonus", "earned_back", "carried", "net")
@@ -344,7 +388,11 @@ def document(card: Scorecard, *, edition: Edition, words: Words, digest: str) ->
         relief=_relief(card, words),
         tickets=[_ticket(ticket, card, words) for ticket in card.tickets],
         rights=[
-            Fact(label=right.name, value=formats.day(right.arises_on, words), note=" · ".join([*filter(None, [right.clause]), *right.evidence]))
+            Fact(
+                label=right.name,
+                value=formats.day(right.arises_on, words),
+                note=" · ".join([*filter(None, [right.clause]), *right.evidence]),
+            )
             for right in card.rights
         ],
         quality=_quality(card, words),
@@ -446,9 +494,17 @@ def _comparisons(card: Scorecard, words: Words) -> list[Fact]:
             facts.append(Fact(label=words(f"compare.{key}"), value=formats.DASH, note=words("compare.unknown")))
             continue
         change = card.score - other if card.score is not None else None
-        note = formats.number(change, words.language, least=1, most=2, sign=True, beside=(Decimal(0),)) if change is not None else ""
+        note = ""
+        if change is not None:
+            note = (
+                formats.number(change, words.language, least=1, most=2, sign=True, beside=(Decimal(0),))
+                if change
+                else words("compare.same")
+            )
         tone: Tone = "plain" if change is None or change == 0 else "good" if change > 0 else "bad"
-        facts.append(Fact(label=words(f"compare.{key}"), value=formats.number(other, words.language, least=1, most=2), note=note, tone=tone))
+        facts.append(
+            Fact(label=words(f"compare.{key}"), value=formats.number(other, words.language, least=1, most=2), note=note, tone=tone)
+        )
     if card.score_without_relief is not None:
         without = formats.number(card.score_without_relief, words.language, least=1, most=2)
         facts.append(Fact(label=words("compare.without_relief"), value=without, note=""))
@@ -473,7 +529,9 @@ def _direction_run(points: Sequence[TrendPoint]) -> int:
 
 def _score_chart(card: Scorecard, words: Words) -> str:
     points = _points(card.score_trend, words)
-    bands = [charts.Limit(value=band.from_, label=formats.number(band.from_, words.language)) for band in card.standing_bands if band.from_ > 0]
+    bands = [
+        charts.Limit(value=band.from_, label=formats.number(band.from_, words.language)) for band in card.standing_bands if band.from_ > 0
+    ]
     ticks = [] if bands else [(value, formats.number(value, words.language)) for value in charts.grid_values(points)]
     known = [(p, c) for p, c in zip(card.score_trend, points, strict=True) if p.value is not None]
     title = words("chart.score_empty")
@@ -499,7 +557,9 @@ def _edges(card: Scorecard) -> list[Decimal]:
 
 def _bands(card: Scorecard, top: Decimal) -> list[charts.Band]:
     return [
-        charts.Band(low=max(band.from_, Decimal(0)), high=min(band.until, top) if band.until is not None else top, is_current=band is _band_of(card))
+        charts.Band(
+            low=max(band.from_, Decimal(0)), high=min(band.until, top) if band.until is not None else top, is_current=band is _band_of(card)
+        )
         for band in card.standing_bands
     ]
 
@@ -589,8 +649,7 @@ def _listed(texts: Sequence[str], most: int, words: Words) -> str:
 def _standing(result: KpiResult, card: Scorecard, words: Words) -> Standing:
     loss = _loss(result, card.results)
     title, actual, target = formats.shortened(explaining.result_title(result), 70), _value(result, words), _target(result, words)
-    limits = [charts.Limit(value=value) for value in result.levels.values() if value != result.target]
-    alt = words("chart.bullet", title=title, actual=actual, target=target)
+    trend = _points(card.trends.get(result_key(result), []), words)
     return Standing(
         title=title,
         mark=_mark(result, words),
@@ -599,7 +658,7 @@ def _standing(result: KpiResult, card: Scorecard, words: Words) -> Standing:
         variance=formats.difference(result.value, result.target, result.unit, words),
         streak=_streak_sentence(result, words) if result.met is False else _streak(result, words),
         cost=formats.number(-loss, words.language, least=1, most=1) if loss is not None else formats.DASH,
-        bar=charts.bullet(result.value, result.target, alt, limits=limits, missed=result.met is False, width=96),
+        bar=charts.sparkline(trend, _trend_title(result, card, words), width=96),
     )
 
 
@@ -678,7 +737,9 @@ def _table(card: Scorecard, main: Sequence[KpiResult], words: Words) -> Table:
         for name in names
     ]
     legend = {mark.word: mark for mark in (_legend(result, words) for result in main)}
-    return Table(groups=groups, has_points=has_points, has_sources=has_sources, columns=9 + has_points + has_sources, legend=list(legend.values()))
+    return Table(
+        groups=groups, has_points=has_points, has_sources=has_sources, columns=9 + has_points + has_sources, legend=list(legend.values())
+    )
 
 
 def _legend(result: KpiResult, words: Words) -> Mark:
@@ -695,7 +756,7 @@ def _row(result: KpiResult, card: Scorecard, words: Words) -> KpiRow:
         clause=formats.shortened(result.clause or "", 80),
         is_critical=result.kpi in card.critical,
         target=_target(result, words),
-        actual=_value(result, words) if result.status == "measured" else words(f"status.{result.status}"),
+        actual=_value(result, words) if result.status == "measured" else formats.DASH,
         actual_note=_actual_note(result, words),
         variance=formats.difference(result.value, result.target, result.unit, words) if result.status == "measured" else formats.DASH,
         mark=_mark(result, words),
@@ -750,7 +811,9 @@ def _mark(result: KpiResult, words: Words) -> Mark:
 
 def _plain_mark(name: str, words: Words) -> Mark:
     tone: Tone = "good" if name == "met" else "bad" if name == "missed" else "none"
-    word = words(f"verdict.{name}") if name in {"met", "missed"} else words("verdict.none") if name == "unjudged" else words(f"status.{name}")
+    word = (
+        words(f"verdict.{name}") if name in {"met", "missed"} else words("verdict.none") if name == "unjudged" else words(f"status.{name}")
+    )
     return Mark(sign=_MARKS[name], word=word, tone=tone)
 
 
@@ -840,22 +903,23 @@ def _panel(result: KpiResult, card: Scorecard, words: Words) -> Panel:
         clause=formats.shortened(result.clause or "", 80),
         mark=_mark(result, words),
         is_critical=result.kpi in card.critical,
-        chart=charts.trend(points, _trend_title(result, card, words), limits=limits, target_label=target_label, ticks=ticks) if points else "",
-        facts=_panel_facts(result, card, words),
+        chart=charts.trend(points, _trend_title(result, card, words), limits=limits, target_label=target_label, ticks=ticks)
+        if points
+        else "",
+        facts=_panel_facts(result, words),
         sentences=_panel_sentences(result, card, words),
         week=charts.week(week, words("chart.week", title=formats.shortened(title, 80))) if week else "",
         commentary=_commentary(card, result.kpi, words),
     )
 
 
-def _panel_facts(result: KpiResult, card: Scorecard, words: Words) -> list[Fact]:
+def _panel_facts(result: KpiResult, words: Words) -> list[Fact]:
     judged = result.status == "measured"
     facts = [
         Fact(
             label=words("column.actual"),
             value=_value(result, words) if judged else words(f"status.{result.status}"),
             tone="bad" if result.met is False else "plain",
-            is_strong=True,
         ),
         Fact(
             label=words("column.target"),
@@ -873,7 +937,9 @@ def _panel_facts(result: KpiResult, card: Scorecard, words: Words) -> list[Fact]
     if result.score is not None:
         facts.append(Fact(label=words("column.score"), value=formats.number(result.score, words.language, most=1)))
     if result.points is not None:
-        facts.append(Fact(label=words("column.points"), value=formats.number(result.points, words.language), note=_multiplied(result, words)))
+        facts.append(
+            Fact(label=words("column.points"), value=formats.number(result.points, words.language), note=_multiplied(result, words))
+        )
     if result.streak:
         facts.append(Fact(label=words("column.streak"), value=_streak(result, words)))
     if result.value_without_relief is not None:
@@ -968,7 +1034,7 @@ def _total_of(card: Scorecard) -> Total | None:
     """The total of this scorecard's own scope and period, where there is one."""
     own = [total for total in card.totals if total.from_ == card.from_ and total.until == card.until]
     exact = [total for total in own if total.scope == card.scope or total.scope.get("site") == card.site]
-    return (exact or own or [None])[0]
+    return next(iter(exact or own), None)
 
 
 def _money_facts(card: Scorecard, total: Total | None, words: Words) -> list[Fact]:
@@ -1011,14 +1077,14 @@ def _money(card: Scorecard, words: Words) -> Money | None:
         )
         for line, bar in zip(card.lines, bars, strict=True)
     ]
-    return Money(lines=lines, totals=_money_facts(card, total, words) if total else [], notes=[words("money.direction"), words("money.true_up")])
+    return Money(
+        lines=lines, totals=_money_facts(card, total, words) if total else [], notes=[words("money.direction"), words("money.true_up")]
+    )
 
 
 def _waterfall(card: Scorecard, total: Total | None, words: Words) -> list[str]:
     """Bars of a running sum where the steps do add up to the credit; otherwise each bar stands on nought by itself."""
-    titles = [
-        words("chart.step", step=line.step, amount=_amount(line, card, words)) for line in card.lines
-    ]
+    titles = [words("chart.step", step=line.step, amount=_amount(line, card, words)) for line in card.lines]
     amounts = [_effect(line) for line in card.lines]
     runs = total is not None and total.net is not None and sum(amounts, Decimal(0)) == total.net
     return charts.waterfall([charts.Step(amount=amount, is_total=not runs) for amount in amounts], titles)
@@ -1157,9 +1223,12 @@ def _feeds(card: Scorecard, words: Words) -> list[FeedRow]:
         else:
             by_source.setdefault((feed.source, feed.as_of), []).append(feed)
     for (source, as_of), feeds in by_source.items():
-        measures = words.count("source.all_clean", len(feeds), measures=", ".join(formats.shortened(feed.measure, 80) for feed in feeds))
-        whole = Feed(measure="", source=source, as_of=as_of, rows=sum(feed.rows for feed in feeds))
-        rows.append(structs.replace(_feed(whole, card, words), measure=measures))
+        whole = Feed(measure=feeds[0].measure, source=source, as_of=as_of, rows=sum(feed.rows for feed in feeds))
+        row = _feed(whole, card, words)
+        if len(feeds) > 1:
+            members = ", ".join(formats.shortened(feed.measure, 80) for feed in feeds)
+            row = structs.replace(row, measure=words.count("source.complete", len(feeds)), members=members)
+        rows.append(row)
     return rows
 
 
@@ -1169,6 +1238,7 @@ def _feed(feed: Feed, card: Scorecard, words: Words) -> FeedRow:
 
     return FeedRow(
         measure=formats.shortened(feed.measure, 80),
+        members="",
         source=formats.shortened(_source_name(feed, words), 60),
         how=words("source.by_hand" if _is_typed_in(feed) else "source.automatic"),
         as_of=formats.short_moment(feed.as_of, card.time_zone, words) if feed.as_of is not None else words("source.never"),
@@ -1228,7 +1298,10 @@ def _appendix(card: Scorecard, words: Words) -> list[AppendixRow]:
 def _about(card: Scorecard, words: Words) -> list[Fact]:
     facts = [
         Fact(label=words("about.engine"), value=card.engine),
-        Fact(label=words("about.period"), value=words("about.half_open", first=card.from_.isoformat(), end=card.until.isoformat(), zone=card.time_zone)),
+        Fact(
+            label=words("about.period"),
+            value=words("about.half_open", first=card.from_.isoformat(), end=card.until.isoformat(), zone=card.time_zone),
+        ),
         Fact(label=words("about.as_of"), value=formats.moment(card.data_as_of, card.time_zone, words)),
         Fact(label=words("about.prepared"), value=formats.moment(card.prepared_at, card.time_zone, words)),
     ]

@@ -12,23 +12,38 @@ from __future__ import annotations
 
 import functools
 import re
+import warnings
 from datetime import UTC
 from hashlib import sha256
 from io import BytesIO
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from markupsafe import Markup, escape
-from msgspec import Struct
-from weasyprint import CSS, HTML, Attachment
+from msgspec import convert, json
+from weasyprint import CSS, HTML, Attachment, Document
 from weasyprint.text.fonts import FontConfiguration
 from weasyprint.urls import URLFetcher, URLFetcherResponse
 
 from scorecards import formats, page
-from scorecards.page import Edition
+from scorecards.page import PLAIN, Branding, Edition, contrast_on_white
 from scorecards.scorecard import Scorecard
 from scorecards.wording import Language, Words
+
+__all__ = [
+    "ATTACHMENT_NAME",
+    "FONTS",
+    "PAPERS",
+    "PLAIN",
+    "Branding",
+    "Paper",
+    "contrast_on_white",
+    "render_html",
+    "render_pdf",
+    "warm_up",
+    "write_pdf",
+]
 
 Paper = Literal["A4", "Letter"]
 PAPERS: tuple[Paper, ...] = get_args(Paper)
@@ -48,32 +63,6 @@ _FACES = (
 )
 
 
-def contrast_on_white(colour: str) -> float:
-    """The WCAG 2 contrast ratio of ``#rrggbb`` on white, 1 to 21."""
-
-    def linear(channel: int) -> float:
-        share = channel / 255
-        return share / 12.92 if share <= 0.04045 else ((share + 0.055) / 1.055) ** 2.4
-
-    red, green, blue = (linear(int(colour[at : at + 2], 16)) for at in (1, 3, 5))
-    return 1.05 / (0.2126 * red + 0.7152 * green + 0.0722 * blue + 0.05)
-
-
-class Branding(Struct, frozen=True, kw_only=True):
-    """What a customer may choose.  ``accent`` is ``#rrggbb`` and must read on white, at 4.5 : 1 or better."""
-
-    accent: str = "#14506e"
-
-    def __post_init__(self) -> None:
-        if not re.fullmatch(r"#[0-9a-fA-F]{6}", self.accent):
-            raise ValueError(f"accent {self.accent!r} is not a colour: write it as #rrggbb, for example #14506e")
-        if contrast_on_white(self.accent) < 4.5:
-            raise ValueError(f"accent {self.accent} is too pale to read on white ({contrast_on_white(self.accent):.1f} : 1): choose 4.5 : 1 or more")
-
-
-PLAIN = Branding()
-
-
 def render_pdf(
     card: Scorecard, *, edition: Edition = "vendor", language: Language = "en", paper: Paper = "A4", branding: Branding = PLAIN
 ) -> bytes:
@@ -81,7 +70,12 @@ def render_pdf(
     shown = page.for_edition(card, edition)
     attached = page.attached(shown)
     html = render_html(shown, edition=edition, language=language, digest=sha256(attached).hexdigest())
-    return write_pdf(html, shown, attached, paper=paper, branding=branding, identifier=page.render_key(card, edition, language, paper))
+    return write_pdf(html, shown, attached, paper=paper, branding=branding, identifier=_key(card, edition, language, paper, branding))
+
+
+def _key(card: Scorecard, edition: Edition, language: Language, paper: Paper, branding: Branding) -> str:
+    key = page.render_key(card, edition, language, paper)
+    return key if branding == PLAIN else f"{key}-{branding.accent[1:]}"
 
 
 def render_html(shown: Scorecard, *, edition: Edition, language: Language, digest: str) -> str:
@@ -91,7 +85,9 @@ def render_html(shown: Scorecard, *, edition: Edition, language: Language, diges
     return _template().render(d=document, say=words)
 
 
-def write_pdf(html: str, shown: Scorecard, attached: bytes, *, paper: Paper = "A4", branding: Branding = PLAIN, identifier: str = "") -> bytes:
+def write_pdf(
+    html: str, shown: Scorecard, attached: bytes, *, paper: Paper = "A4", branding: Branding = PLAIN, identifier: str = ""
+) -> bytes:
     """HTML of `render_html` as PDF bytes."""
     attachment = Attachment(
         file_obj=BytesIO(attached),
@@ -103,20 +99,51 @@ def write_pdf(html: str, shown: Scorecard, attached: bytes, *, paper: Paper = "A
         relationship="Data",
         url_fetcher=_FETCHER,
     )
-    written: bytes = HTML(string=html, url_fetcher=_FETCHER).write_pdf(
-        stylesheets=[_stylesheet(branding.accent), _page_box(paper)],
-        font_config=_font_configuration(),
-        pdf_variant="pdf/a-3a",
-        pdf_identifier=(identifier or sha256(attached).hexdigest()).encode(),
-        attachments=[attachment],
-    )
+    with warnings.catch_warnings():
+        # WeasyPrint 70 opens its own colour profile for PDF/A and leaves the closing to the garbage collector.
+        warnings.simplefilter("ignore", ResourceWarning)
+        written: bytes = HTML(string=html, url_fetcher=_FETCHER).write_pdf(
+            stylesheets=[_stylesheet(branding.accent), _page_box(paper)],
+            font_config=_font_configuration(),
+            pdf_variant="pdf/a-3a",
+            pdf_identifier=(identifier or sha256(attached).hexdigest()).encode(),
+            attachments=[attachment],
+            finisher=_associate_once,
+        )
     return written
+
+
+def _associate_once(_: Document, pdf: Any) -> None:
+    """WeasyPrint 70 lists an attachment twice among the document's associated files, by name and by object; once is right."""
+    if "AF" in pdf.catalog:
+        files = pdf.catalog["AF"]
+        files[:] = dict.fromkeys(files)
+
+
+def render_from_json(card: bytes, edition: str, language: str, paper: str, accent: str | None) -> bytes:
+    """`render_pdf` for a caller in another process, who sends text.  Raises ``msgspec.ValidationError`` for anything unknown."""
+    return render_pdf(
+        json.decode(card, type=Scorecard),
+        edition=convert(edition, Edition),
+        language=convert(language, Language),
+        paper=convert(paper, Paper),
+        branding=Branding(accent=accent) if accent is not None else PLAIN,
+    )
+
+
+def warm_up() -> None:
+    """Load fonts, style sheet and template, so that the first document does not pay for them."""
+    _template()
+    for paper in PAPERS:
+        HTML(string="<p>0 <b>1</b>", url_fetcher=_FETCHER).render(
+            stylesheets=[_stylesheet(PLAIN.accent), _page_box(paper)], font_config=_font_configuration()
+        )
 
 
 class _PackageFonts(URLFetcher):  # type: ignore[misc]
     """Answers ``font:NAME`` for the fonts of the package and refuses everything else."""
 
-    def fetch(self, url: str, headers: object = None) -> URLFetcherResponse:
+    def fetch(self, url: str, headers: object = None) -> URLFetcherResponse:  # noqa: ARG002  the base class's signature
         scheme, _, name = url.partition(":")
         if scheme != "font" or name not in {file for _, _, file, _ in _FACES}:
             raise ValueError(f"a scorecard reads nothing from outside, and was asked for {url[:80]!r}")

@@ -1,0 +1,108 @@
+"""How fast a batch of scorecards becomes PDFs: two warm workers against one warm WeasyPrint process that renders the same HTML.
+
+    python tests/benchmarks/pdf_batch.py [--documents 60] [--workers 2] [--json]
+
+The yardstick is plain `HTML(string=…).write_pdf(…)` in a loop, with the style sheet and the fonts parsed once, without our page building,
+attachment, identifier or transport.  Both are measured in one run, alternating in rounds, so that a busy machine slows both.  The worker's
+work includes everything from the scorecard's JSON to the PDF's bytes in the parent.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import json
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+
+from msgspec import structs
+
+from scorecards.rendering import Job, Renderer
+from scorecards.scorecard import Scorecard
+from tests.scorecards.scorecard_builders import STORIES
+
+RATIO_MIN = 1.7
+ROUNDS = 3
+
+_YARDSTICK = """
+import sys, time, json
+from weasyprint import HTML
+from scorecards import pdf
+sheets, fonts = [pdf._stylesheet(pdf.PLAIN.accent), pdf._page_box("A4")], pdf._font_configuration()
+def one(html):
+    return HTML(string=html, url_fetcher=pdf._FETCHER).write_pdf(stylesheets=sheets, font_config=fonts, pdf_variant="pdf/a-3a")
+pages = json.load(open(sys.argv[1]))
+one(pages[0])
+print("warm", flush=True)
+for line in sys.stdin:
+    began = time.perf_counter()
+    for html in pages: one(html)
+    print(time.perf_counter() - began, flush=True)
+"""
+
+
+def cards(n: int) -> list[Scorecard]:
+    builders = list(STORIES.values())
+    return [structs.replace(builders[index % len(builders)](), number=f"BENCH-{index:04}") for index in range(n)]
+
+
+def pages_of(documents: Sequence[Scorecard]) -> list[str]:
+    from scorecards import page, pdf  # noqa: PLC0415 - loads WeasyPrint, which only the yardstick's HTML needs here
+
+    return [pdf.render_html(page.for_edition(card, "vendor"), edition="vendor", language="en", digest="0" * 64) for card in documents]
+
+
+def main() -> int:
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument("--documents", type=int, default=60)
+    options.add_argument("--workers", type=int, default=2)
+    options.add_argument("--json", action="store_true")
+    given = options.parse_args()
+    documents = cards(given.documents)
+
+    with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
+        json.dump(pages_of(documents), file)
+        file.flush()
+        yardstick = subprocess.Popen(
+            [sys.executable, "-c", _YARDSTICK, file.name], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        assert yardstick.stdin is not None
+        assert yardstick.stdout is not None
+        yardstick.stdout.readline()
+        bare: list[float] = []
+        batch: list[float] = []
+        with Renderer(given.workers) as renderer:
+            list(renderer.batch([Job(card=card) for card in documents[: 2 * given.workers]]))  # warm
+            gc.collect()
+            for _ in range(ROUNDS):
+                yardstick.stdin.write("go\n")
+                yardstick.stdin.flush()
+                bare.append(float(yardstick.stdout.readline()))
+                began = time.perf_counter()
+                answers = list(renderer.batch([Job(card=card) for card in documents]))
+                batch.append(time.perf_counter() - began)
+                assert all(answer.pdf for answer in answers), [answer.error for answer in answers if answer.error]
+        yardstick.stdin.close()
+        yardstick.wait(10)
+    ratio = min(bare) / min(batch)
+    result = {
+        "documents": given.documents,
+        "workers": given.workers,
+        "cores": os.cpu_count(),
+        "bare_documents_per_second": round(given.documents / min(bare), 2),
+        "batch_documents_per_second": round(given.documents / min(batch), 2),
+        "ratio": round(ratio, 2),
+        "ratio_min": RATIO_MIN,
+        "worker_peak_mb": round(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024),
+    }
+    sys.stdout.write((json.dumps(result) if given.json else "\n".join(f"{name}: {value}" for name, value in result.items())) + "\n")
+    return 0 if ratio >= RATIO_MIN else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
