@@ -21,6 +21,7 @@ from vendor_mgmt.escalations.conditions import PeriodKind, Window
 
 __all__ = [
     "DEADLINE_PERCENT",
+    "DEFAULT_LEVELS",
     "BusinessSpan",
     "LevelParameters",
     "Observation",
@@ -165,8 +166,7 @@ class QuietHours(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
             raise ValueError(f"messages from {self.allowed_from} to {self.allowed_until}: the ends must differ")
 
 
-def _default_levels() -> tuple[LevelParameters, ...]:
-    return (LevelParameters(level=1, to=("vendor.site_lead", "client.partner_manager")),)
+DEFAULT_LEVELS = (LevelParameters(level=1, to=("vendor.site_lead", "client.partner_manager")),)
 
 
 class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -180,7 +180,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     calendar: str
     client_calendar: str | None = None
     conventions: Conventions = DEFAULT_CONVENTIONS
-    levels: tuple[LevelParameters, ...] = msgspec.field(default_factory=_default_levels)
+    levels: tuple[LevelParameters, ...] = DEFAULT_LEVELS
     first_level: dict[Severity, int] = msgspec.field(default_factory=dict)
     acknowledge_within: BusinessSpan = BusinessSpan(days=1)
     containment_within: BusinessSpan = BusinessSpan(days=2)
@@ -327,7 +327,8 @@ def _level_kind(observation: Observation, rule: RuleParameters) -> PeriodKind:
         return PeriodKind.EXCLUDED
     if not met:
         return PeriodKind.BREACH
-    if rule.clear_level is not None and not observation.met.get(rule.clear_level, False):
+    # A clear level that is not in force asks for nothing, or the ticket could never close.
+    if rule.clear_level is not None and not observation.met.get(rule.clear_level, True):
         return PeriodKind.SHORT
     return PeriodKind.GOOD
 

@@ -11,7 +11,8 @@ import msgspec
 import pytest
 
 from contracts.errors import NotFound
-from tests.vendor_mgmt.escalations.builders import CLIENT, OPENED_AT, VENDOR, calendars, office, plan, policy, rule, series
+from tests.vendor_mgmt.escalations.builders import CLIENT, OPENED_AT, VENDOR, calendars, plan, policy, rule, series
+from tests.vendor_mgmt.escalations.rows import add_calendar, add_place
 from vendor_mgmt.access.scope import Scope
 from vendor_mgmt.database import transaction
 from vendor_mgmt.delivery import queries as outbox
@@ -26,37 +27,7 @@ EVERYTHING = Scope.everything(actor=1)
 
 @pytest.fixture
 async def place(database: str) -> None:
-    """Two vendors with a site and a contract each, and the calendar of the tests."""
-    async with transaction() as connection:
-        for number, (vendor, site, contract) in enumerate((("harbour-cx", "lisbon-1", "IB-2026-03"), ("mesa", "manila-1", "PH-7")), 1):
-            await connection.execute(
-                """
-                WITH one AS (SELECT $1::int AS id, $2::text AS vendor, $3::text AS site, $4::text AS contract),
-                     vendors AS (INSERT INTO vendor (id, code, name, in_house, created_at)
-                                 SELECT id, vendor, vendor, false, now() FROM one),
-                     sites AS (INSERT INTO site (id, code, name, vendor, country, time_zone, created_at)
-                               SELECT id, site, site, id, 'PT', 'Europe/Lisbon', now() FROM one)
-                INSERT INTO contract (id, code, title, vendor, lineage, created_at)
-                SELECT id, contract, contract, id, id, now() FROM one
-                """,
-                number,
-                vendor,
-                site,
-                contract,
-            )
-        await add_calendar(connection)
-
-
-async def add_calendar(connection: Any, version: int = 1, **changes: Any) -> None:
-    document = msgspec.json.encode(office(version=version, **changes).calendar).decode()
-    await connection.execute(
-        """
-        INSERT INTO calendar_version (code, number, document, text, sha256, known_at, entered_by)
-        VALUES ('office', $1, $2, '', repeat('0', 64), now(), 1)
-        """,
-        version,
-        document,
-    )
+    await add_place()
 
 
 def watched(letters: str, **changes: Any) -> Watched:
