@@ -31,7 +31,7 @@ from vendor_mgmt.intake import checks, queries
 from vendor_mgmt.intake.mapping import ABSENT, BrokenRow, Known, Mapper, Refusal, Stopped
 from vendor_mgmt.intake.queries import StoredSource
 from vendor_mgmt.intake.readers import csv_file, files, http_json, workbook
-from vendor_mgmt.intake.readers.page import Asked, Page, ReadingFailed
+from vendor_mgmt.intake.readers.page import PAGE_ROWS, Asked, Page, ReadingFailed
 from vendor_mgmt.intake.source import Csv, HttpJson, Reader, Xlsx
 from vendor_mgmt.intake.window import PullWindow, next_window
 from vendor_mgmt.jobs.runs import GiveUp, RunResult, Work, perform, register
@@ -130,14 +130,7 @@ async def pull(work: Work) -> None:
             reason=request.reason,
             now=now,
         )
-    one = _Pull(work, request, source, known, window, number, now)
-    try:
-        await one.read_and_store()
-    except BaseException:
-        with contextlib.suppress(asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
-            async with transaction() as connection:
-                await queries.fail_pull(connection, number, datetime.now(UTC))
-        raise
+    await _Pull(work, request, source, known, window, number, now).read_and_store()
 
 
 async def pull_now(
@@ -155,6 +148,46 @@ async def pull_now(
     )
     pulled = None if result.result is None else msgspec.convert(result.result, Pulled)
     return result, pulled
+
+
+@register("replay")
+async def replay(work: Work) -> None:
+    """Map the rows that wait in a source's quarantine anew, with the document and the codes of today. What goes in now is settled; what is
+    still refused stays where it is. `work.args` is `{"source": …}`, and `"rows": [ids]` to replay only these.
+    """
+    now = datetime.now(UTC)
+    async with transaction() as connection:
+        try:
+            source = await queries.source_named(connection, work.args["source"])
+        except queries.NoSuchSource as error:
+            raise GiveUp(str(error)) from None
+        known = await queries.known(connection, source.document, now)
+        waiting = await queries.refused_rows(connection, source.document.source, ids=work.args.get("rows"), limit=None)
+        number = await queries.begin_pull(
+            connection,
+            run=work.run,
+            attempt=work.attempt,
+            source=source,
+            window_from=None,
+            window_until=None,
+            is_backfill=True,
+            reason="replay of quarantine",
+            now=now,
+        )
+    window = PullWindow(window_from=None, window_until=now.date())
+    one = _Replay(work, Request(source=source.document.source, from_=now.date()), source, known, window, number, now)
+    # A row that was none has nothing that could be mapped.
+    one.waiting = [row for row in waiting if row.raw_row]
+    await one.read_and_store()
+
+
+async def replay_now(source: str, rows: Sequence[int] | None = None, *, created_by: int | None = None) -> tuple[RunResult, Pulled | None]:
+    """Replay a source's quarantine at once, in this process. Raises `Busy`, `NoSuchSource`."""
+    async with transaction() as connection:
+        await queries.source_named(connection, source)
+    args: dict[str, Any] = {"source": source} | ({"rows": list(rows)} if rows is not None else {})
+    result = await perform("replay", args, serial_key=queries.serial_key(source), created_by=created_by)
+    return result, None if result.result is None else msgspec.convert(result.result, Pulled)
 
 
 async def _window(connection: asyncpg.Connection[Any], source: StoredSource, request: Request, at: datetime) -> PullWindow:
@@ -206,6 +239,15 @@ class _Pull:
         self.is_of_files = not isinstance(self.document.reader, HttpJson)
 
     async def read_and_store(self) -> None:
+        try:
+            await self._read_and_store()
+        except BaseException:
+            with contextlib.suppress(asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
+                async with transaction() as connection:
+                    await queries.fail_pull(connection, self.number, datetime.now(UTC))
+            raise
+
+    async def _read_and_store(self) -> None:
         connection = await DB.get_new_connection()
         try:
             # Raw answers and staged rows need not survive a crash before the transaction that stores them, which waits for the disk again.
@@ -334,7 +376,7 @@ class _Pull:
             is_complete = self.failure is None
             state = "done" if is_complete and not self.refused else "partial"
             origins = await self.settle_quarantine(connection, is_complete=is_complete)
-            await queries.quarantine(connection, self.number, self.source.id)
+            await self.quarantine(connection)
             await self.note_findings(connection)
             for file in self.whole_files:
                 if self.refused == 0 or file.name in origins:
@@ -399,6 +441,9 @@ class _Pull:
             await queries.replace_refused(connection, self.number, self.source.id, self.now, window=window, origins=())
         return set()
 
+    async def quarantine(self, connection: asyncpg.Connection[Any]) -> None:
+        await queries.quarantine(connection, self.number, self.source.id)
+
     async def note_findings(self, connection: asyncpg.Connection[Any]) -> None:
         if self.failure is not None and not self.is_of_files:
             self.findings.append(("reading", "flag", f"The source was not read to its end. {self.failure.reason}", 0))
@@ -440,6 +485,27 @@ class _Pull:
             findings=[message for _, _, message, _ in self.findings],
             shown=self.shown,
         )
+
+
+class _Replay(_Pull):
+    """Rows out of quarantine instead of out of a source."""
+
+    waiting: Sequence[queries.RefusedRow] = ()
+
+    async def read(self, connection: asyncpg.Connection[Any]) -> None:
+        columns = self.mapper.columns
+        for start in range(0, len(self.waiting), PAGE_ROWS):
+            rows = [tuple(row.raw_row.get(name, ABSENT) for name in columns) for row in self.waiting[start : start + PAGE_ROWS]]
+            await self.take(connection, Page(origin="quarantine", rows=rows, received_sha256=None, received_bytes=0))
+
+    async def settle_quarantine(self, connection: asyncpg.Connection[Any], *, is_complete: bool) -> set[str]:
+        refused = {row["row_number"] for row in await connection.fetch("SELECT DISTINCT row_number FROM staged_refusal")}
+        taken = [row.id for number, row in enumerate(self.waiting, 1) if number not in refused]
+        await queries.settle_replayed(connection, taken, self.number, self.now)
+        return set()
+
+    async def quarantine(self, connection: asyncpg.Connection[Any]) -> None:
+        """What is refused again waits already."""
 
 
 def _shown(value: Any) -> str:

@@ -411,12 +411,28 @@ _REPLACE_OF_FILES = """
 """
 
 
+async def settle_replayed(connection: Connection[Any], ids: Sequence[int], pull: int, now: datetime) -> None:
+    await connection.execute(
+        "UPDATE refused_row SET state = 'replayed', settled_at = $3, settled_by_pull = $2 WHERE id = ANY ($1) AND state = 'open'",
+        list(ids), pull, now,
+    )  # fmt: skip
+
+
+_EXACT = msgspec.json.Decoder(dict[str, Any], float_hook=Decimal)
+
+
 async def refused_rows(
-    connection: Connection[Any], source: str | None = None, *, state: str | None = "open", limit: int = 1000
+    connection: Connection[Any],
+    source: str | None = None,
+    *,
+    ids: Sequence[int] | None = None,
+    state: str | None = "open",
+    limit: int | None = 1000,
 ) -> list[RefusedRow]:
+    """What waits in quarantine, or has waited, oldest first."""
     return [
-        RefusedRow(**dict(row) | {"raw_row": msgspec.json.decode(row["raw_row"])})
-        for row in await connection.fetch(_REFUSED_ROWS, source, state, limit)
+        RefusedRow(**dict(row) | {"raw_row": _EXACT.decode(row["raw_row"])})
+        for row in await connection.fetch(_REFUSED_ROWS, source, state, limit, None if ids is None else list(ids))
     ]
 
 
@@ -424,6 +440,7 @@ _REFUSED_ROWS = """
     SELECT r.id, s.code AS source, r.pull, r.row_number, r.starts_on, r.check_name AS check, r.reason, r.state, r.raw_row::text AS raw_row
     FROM refused_row r JOIN source s ON s.id = r.source
     WHERE ($1::text IS NULL OR s.code = $1) AND ($2::text IS NULL OR r.state = $2)
+      AND ($4::bigint[] IS NULL OR r.id = ANY ($4))
     ORDER BY r.id LIMIT $3
 """
 

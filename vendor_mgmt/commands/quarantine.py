@@ -1,0 +1,96 @@
+"""`vendor-mgmt quarantine`: rows that were not believed, and what becomes of them."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+import click
+import msgspec
+
+from vendor_mgmt import database
+from vendor_mgmt.commands import begin
+from vendor_mgmt.commands.pull import show
+from vendor_mgmt.errors import Refused
+from vendor_mgmt.intake import pull, queries
+from vendor_mgmt.intake.queries import NoSuchSource
+from vendor_mgmt.jobs.runs import Busy, RunResult
+
+if TYPE_CHECKING:
+    from vendor_mgmt.database import Server
+
+
+@click.group("quarantine")
+def command() -> None:
+    """List refused rows, and map them anew."""
+
+
+@command.command("list")
+@click.argument("source", required=False)
+@click.option("--all", "is_all", is_flag=True, help="Also rows that have been settled.")
+@click.option("--limit", type=click.IntRange(1), default=1000, show_default=True, help="How many to list at most.")
+@click.option("--json", "as_json", is_flag=True, help="Print the rows as JSON.")
+def list_(source: str | None, *, is_all: bool, limit: int, as_json: bool) -> None:
+    r"""List the rows that wait in quarantine, of SOURCE or of all sources, each with its reason and what it said.
+
+    \b
+    Example:
+      vendor-mgmt quarantine list harbour-daily --json
+
+    \b
+    Exit codes:
+      0  listed (also if there are none)
+      3  the database cannot be used
+    """
+    settings = begin()
+
+    async def work(_: Server) -> list[queries.RefusedRow]:
+        async with database.transaction() as connection:
+            return await queries.refused_rows(connection, source, state=None if is_all else "open", limit=limit)
+
+    found = database.run(settings, work)
+    if as_json:
+        click.echo(msgspec.json.encode(found))
+        return
+    for row in found:
+        click.echo(f"{row.id}  {row.source} pull {row.pull} row {row.row_number}  {row.state}  {row.check}: {row.reason}")
+        click.echo(f"      {msgspec.json.encode(row.raw_row).decode()}")
+    click.echo(f"{len(found)} rows.")
+
+
+@command.command("replay")
+@click.argument("source")
+@click.option("--row", "rows", type=int, multiple=True, help="Number of a row, as `quarantine list` shows it. Left out: all of them.")
+@click.option("--json", "as_json", is_flag=True, help="Print what was done as JSON.")
+def replay(source: str, *, rows: tuple[int, ...], as_json: bool) -> None:
+    r"""Map the rows in SOURCE's quarantine anew, with its document and codes of today, and store those that are right now.
+
+    \b
+    Example:
+      vendor-mgmt quarantine replay harbour-daily
+
+    \b
+    Exit codes:
+      0  all of them went in
+      1  some are still refused, or the source is being pulled
+      2  there is no such source
+      3  the database cannot be used
+    """
+    settings = begin()
+
+    async def work(_: Server) -> tuple[RunResult, pull.Pulled | None]:
+        return await pull.replay_now(source, rows or None)
+
+    try:
+        run, pulled = database.run(settings, work)
+    except NoSuchSource as error:
+        raise Refused(str(error)) from None
+    except Busy as error:
+        click.echo(error, err=True)
+        sys.exit(1)
+    if as_json:
+        click.echo(msgspec.json.encode({"run": run.id, "state": run.state, "error": run.error, "pull": pulled}))
+    else:
+        show(run, pulled)
+    if run.state != "done":
+        sys.exit(1)
