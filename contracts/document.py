@@ -170,6 +170,8 @@ class Measure(Part, frozen=True, kw_only=True):
     """An amount in the contract's currency rather than a count."""
     given: bool = False
     """A result of which no counts are known (a reported percentage); it is judged and marked as not recomputable."""
+    percentile: bool = False
+    """A reported percentile: several of them say nothing together, not even weighted by their numbers of cases."""
     snapshot: bool = False
     """A state at a moment (open items) rather than a flow; the last one counts, and sites are added."""
     duty_of: Literal["vendor", "client"] = "vendor"
