@@ -330,7 +330,9 @@ _ENGLISH: dict[str, str] = {
     "because.target": "Compared with the target {boundary} {target}: {verdict}.",
     "because.compared": "Rounded to {compared} before it is compared with the target {target}, as the contract says: {verdict}.",
     "because.share": "Score {score} × weight {weight} = {share}.",
-    "because.share_reweighted": "Score {score} × weight used {weight} = {share}; the agreed weight is {agreed}, the rest came from KPIs that "
+    "because.share_reweighted": "Score {score} × weight used {weight} = {share}; the agreed weight is {agreed}, the rest came from "
+    "KPIs that "
+    ""
     "could not be judged.",
     "because.spans": "{present} of {expected} days delivered.",
     "because.relieved_spans": "{spans} days excused by relief.",
@@ -500,7 +502,8 @@ _SPANISH: dict[str, str] = {
     "table.sample": "n {n}",
     "table.spans": "{present} de {expected} días",
     "table.empty": "Esta versión del contrato no nombra ningún KPI para este centro en este periodo.",
-    "table.legend": "Tendencia: valor en línea continua, objetivo en trazos, periodo incumplido como punto, periodo sin valor como marca hueca, "
+    "table.legend": "Tendencia: valor en línea continua, objetivo en trazos, periodo incumplido como punto, periodo sin valor como "
+    "marca hueca, "
     "exención sombreada, nueva versión del contrato como línea vertical. Un KPI que no se ha podido evaluar cede su peso a los demás; "
     "nunca cuenta como 0.",
     "source.typed_in": "introducido a mano",
@@ -511,7 +514,8 @@ _SPANISH: dict[str, str] = {
     "source.complete.other": "{n} medidas, completas",
     # Paneles
     "section.panels": "KPI incumplidos y críticos",
-    "panels.legend": "Línea continua: valor. Trazos: objetivo. Puntos: otros niveles. Punto relleno: incumplido. Marca hueca en el eje: sin "
+    "panels.legend": "Línea continua: valor. Trazos: objetivo. Puntos: otros niveles. Punto relleno: incumplido. Marca hueca en el "
+    "eje: sin "
     "valor. Rayado: exención. Vertical con cuña: nueva versión del contrato. Banda: intervalo del 95 % de la muestra.",
     "panel.counts": "{numerator} de {denominator}",
     "panel.counted": "Recuento",
@@ -548,7 +552,8 @@ _SPANISH: dict[str, str] = {
     "money.short_note": "Calculado; no es una factura.",
     "money.direction": "Un crédito es positivo a favor del cliente, una bonificación a favor del proveedor; "
     "neto = crédito − bonificación − recuperado.",
-    "money.true_up": "Los importes se calculan con las cifras de este documento y no incluyen impuestos; las correcciones posteriores figuran "
+    "money.true_up": "Los importes se calculan con las cifras de este documento y no incluyen impuestos; las correcciones "
+    "posteriores figuran "
     "como líneas nuevas.",
     "line.credit": "Crédito",
     "line.bonus": "Bonificación",
@@ -632,8 +637,11 @@ _SPANISH: dict[str, str] = {
     "figure.coverage": "Entregado",
     "because.no_score": "No se ha evaluado ningún KPI con peso.",
     "because.mean": "La suma de nota × peso usado, {sum}, dividida entre la suma de pesos, {weights}: {mean}.",
-    "because.mean_rounded": "La suma de nota × peso usado, {sum}, dividida entre la suma de pesos, {weights}: {mean}, redondeado a {score}.",
-    "because.mean_and_rule": "La suma de nota × peso usado, {sum}, dividida entre la suma de pesos, {weights}: {mean}. Un umbral, un tope u "
+    "because.mean_rounded": "La suma de nota × peso usado, {sum}, dividida entre la suma de pesos, {weights}: {mean}, redondeado a "
+    "{score}.",
+    "because.mean_and_rule": "La suma de nota × peso usado, {sum}, dividida entre la suma de pesos, {weights}: {mean}. Un umbral, "
+    "un tope u "
+    ""
     "otra regla del contrato lo convierte en {score}.",
     "because.clause": "cláusula {clause}",
     "because.version": "versión {version}",
@@ -645,7 +653,9 @@ _SPANISH: dict[str, str] = {
     "because.target": "Comparado con el objetivo {boundary} {target}: {verdict}.",
     "because.compared": "Redondeado a {compared} antes de compararlo con el objetivo {target}, como dice el contrato: {verdict}.",
     "because.share": "Nota {score} × peso {weight} = {share}.",
-    "because.share_reweighted": "Nota {score} × peso usado {weight} = {share}; el peso pactado es {agreed}, el resto procede de KPI que no se han "
+    "because.share_reweighted": "Nota {score} × peso usado {weight} = {share}; el peso pactado es {agreed}, el resto procede de KPI "
+    "que no se "
+    "han "
     "podido evaluar.",
     "because.spans": "{present} de {expected} días entregados.",
     "because.relieved_spans": "{spans} días exentos.",

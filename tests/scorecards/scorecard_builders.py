@@ -618,7 +618,8 @@ def collapsing_site(**given: Any) -> Scorecard:
                 kpi="accuracy",
                 role="Vendor quality lead",
                 text="A team of 42 started on 10 August on the product queue after eight days of training instead of fifteen. "
-                "Their accuracy is 81 %.\nThe plan: back to nesting for two weeks, daily calibration, and a cap of 60 % of volume until three clean days.",
+                "Their accuracy is 81 %.\nThe plan: back to nesting for two weeks, daily calibration, "
+                "and a cap of 60 % of volume until three clean days.",
             ),
         ],
         "rights": [

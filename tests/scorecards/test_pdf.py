@@ -180,7 +180,10 @@ def test_no_text_leaves_its_page_or_its_cell(build: Callable[[], Scorecard], pap
 
 
 def escapes(drawn: Any) -> list[str]:
-    """Texts and drawings that stick out of their table cell or of the page's area, by a pixel or more."""
+    """Texts and drawings that stick out of their table cell or of the page's area, by a pixel sideways or two up and down.
+
+    A font's own box may be taller than the line it stands in, without any ink outside.
+    """
     found = []
     for number, sheet in enumerate(drawn.pages, 1):
         box = sheet._page_box
@@ -195,7 +198,8 @@ def escapes(drawn: Any) -> list[str]:
                 cell = (x, y, x + inner.border_width(), y + inner.border_height())
             if isinstance(inner, boxes.TextBox | boxes.ReplacedBox) and not is_within(inner, cell):
                 found.append(
-                    f"page {number}: {getattr(inner, 'text', 'drawing')!r} at {inner.position_x:.0f}, wide {inner.width:.0f}, cell {cell}"
+                    f"page {number}: {getattr(inner, 'text', 'drawing')!r} at {inner.position_x:.0f}, {inner.position_y:.0f}, "
+                    f"size {inner.width:.0f} × {inner.height:.0f}, cell {cell}"
                 )
             for child in getattr(inner, "children", ()):
                 visit(child, cell)
@@ -207,7 +211,7 @@ def escapes(drawn: Any) -> list[str]:
 def is_within(box: Any, cell: tuple[float, float, float, float]) -> bool:
     left, top, right, bottom = cell
     is_beside = box.position_x >= left - 1 and box.position_x + box.width <= right + 1
-    return bool(is_beside and box.position_y >= top - 1 and box.position_y + box.height <= bottom + 1)
+    return bool(is_beside and box.position_y >= top - 2 and box.position_y + box.height <= bottom + 2)
 
 
 @pytest.mark.parametrize("build", [builders.collapsing_site, builders.hostile_names, builders.huge_amounts])
