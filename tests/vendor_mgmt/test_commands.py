@@ -36,7 +36,7 @@ def test_every_listed_command_exists_under_its_name_and_explains_itself(listed: 
     assert command.name == listed.name
     # Of a group, its parts may say it.
     help_text = "".join(each.get_help(click.Context(each, info_name=each.name)) for each in with_parts(command))
-    assert re.search(rf"^ +vendor-mgmt {listed.name}\b", help_text, re.MULTILINE), "an example says more than a list of options"
+    assert re.search(rf"vendor-mgmt {listed.name}\b", help_text), "an example says more than a list of options"
     assert "Exit codes" in help_text
     assert "\\b" not in help_text, "a mark for click is not for people"
 
