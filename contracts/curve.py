@@ -15,6 +15,8 @@ Everything here is exact: values are :class:`~fractions.Fraction`, never binary 
 
 from __future__ import annotations
 
+import functools
+import itertools
 from collections.abc import Mapping
 from decimal import Decimal
 from fractions import Fraction
@@ -36,7 +38,7 @@ def on_axis(mark: Mark, levels: Mapping[str, Fraction]) -> Fraction:
     Raises :class:`CannotCompute` where the level is not in force.
     """
     if not isinstance(mark, str):
-        return Fraction(mark)
+        return _exactly(mark)
     try:
         return levels[mark]
     except KeyError:
@@ -229,10 +231,14 @@ def draw(
     levels: Mapping[str, Fraction] = MappingProxyType({}),
     *,
     volumes: Mapping[str, Fraction] | None = None,
+    explain: bool = True,
 ) -> Drawn:
-    """The curve's amount at a value.  ``volumes`` are the measures an allowance may be a share of."""
+    """The curve's amount at a value.  ``volumes`` are the measures an allowance may be a share of.
+
+    Without ``explain`` a line leaves out the words: a close scores thousands of values and shows few derivations.
+    """
     if curve.line is not None:
-        drawn = _on_line(curve, value, levels)
+        drawn = _on_line(curve, value, levels, explain=explain)
     elif curve.steps is not None:
         drawn = _in_steps(curve.steps, value, levels)
     elif curve.each is not None:
@@ -245,35 +251,44 @@ def draw(
 
 def _limited(curve: Curve, drawn: Drawn) -> Drawn:
     amount, words = drawn.amount, drawn.words
-    if amount is None:
+    if amount is None or (curve.at_most is None and curve.at_least is None):
         return drawn
     if curve.at_most is not None and amount > curve.at_most:
-        amount, words = Fraction(curve.at_most), f"{words}, at most {curve.at_most}"
+        amount, words = _exactly(curve.at_most), f"{words}, at most {curve.at_most}"
     if curve.at_least is not None and amount < curve.at_least:
-        amount, words = Fraction(curve.at_least), f"{words}, at least {curve.at_least}"
+        amount, words = _exactly(curve.at_least), f"{words}, at least {curve.at_least}"
     return Drawn(amount=amount, band=drawn.band, units=drawn.units, words=words)
 
 
-def _on_line(curve: Curve, value: Fraction, levels: Mapping[str, Fraction]) -> Drawn:
+@functools.lru_cache(maxsize=4096)
+def _exactly(number: Decimal) -> Fraction:
+    """A contract's figure as an exact fraction; the same few figures are asked for again and again."""
+    return Fraction(number)
+
+
+def _on_line(curve: Curve, value: Fraction, levels: Mapping[str, Fraction], *, explain: bool) -> Drawn:
     assert curve.line is not None
-    corners = [(on_axis(corner.at, levels), Fraction(corner.give)) for corner in curve.line]
-    for (x0, _), (x1, _) in zip(corners, corners[1:], strict=False):
+    corners = [(on_axis(corner.at, levels), _exactly(corner.give)) for corner in curve.line]
+    for (x0, _), (x1, _) in itertools.pairwise(corners):
         if x1 < x0:
             msg = f"the corners of a line run from left to right, but {number_text(x1)} follows {number_text(x0)}"
             raise CannotCompute(msg)
     first, last = corners[0], corners[-1]
     if value < first[0]:
-        amount = first[1] if curve.below is None else Fraction(curve.below)
-        return Drawn(amount=amount, words=f"{number_text(amount)} below {number_text(first[0])}")
+        amount = first[1] if curve.below is None else _exactly(curve.below)
+        return Drawn(amount=amount, words=f"{number_text(amount)} below {number_text(first[0])}" if explain else "")
     if value >= last[0]:
         if value == last[0] or curve.beyond is None:
-            return Drawn(amount=last[1], words=f"{number_text(last[1])} from {number_text(last[0])} on")
-        return Drawn(amount=Fraction(curve.beyond), words=f"{curve.beyond} beyond {number_text(last[0])}")
+            words = f"{number_text(last[1])} from {number_text(last[0])} on" if explain else ""
+            return Drawn(amount=last[1], words=words)
+        return Drawn(amount=_exactly(curve.beyond), words=f"{curve.beyond} beyond {number_text(last[0])}" if explain else "")
     # A cliff is two corners on one point; taking the last segment that starts at or before the value makes the
     # later corner hold at the point itself.
     index = max(i for i, (x, _) in enumerate(corners) if x <= value)
     (x0, y0), (x1, y1) = corners[index], corners[index + 1]
     amount = y0 + (value - x0) * (y1 - y0) / (x1 - x0)
+    if not explain:
+        return Drawn(amount=amount)
     words = (
         f"{number_text(y0)} + ({number_text(value)} − {number_text(x0)}) ÷ ({number_text(x1)} − {number_text(x0)}) "
         f"× ({number_text(y1)} − {number_text(y0)})"

@@ -246,8 +246,7 @@ def _at_risk(
         return None
     if cap.amount is not None:
         return cap.amount
-    record = records[-1]
-    base = Amounts(contract, record.period, facts, facts.by_measure(), whole).amount(cap.of or "", scope)
+    base = records[-1].base_amount(cap.of or "", scope)
     return None if base is None else shown(Fraction(cap.percent or 0) / 100 * base)
 
 

@@ -35,6 +35,7 @@ from scorecards.scoring import (
     Judged,
     boundary_of,
     combine,
+    has_conditions,
     judge,
     levels_in_force,
     standing_of,
@@ -206,7 +207,8 @@ def evaluate(
         _price(record, history, amounts, run)
         run.rights += rights_of(record, history)
         run.proposals += proposals_of(record, history)
-        run.results += [_result(verdict, contract) for verdict in record.verdicts.values()]
+        written: dict[int, dict[str, Decimal]] = {}
+        run.results += [_result(verdict, contract, written) for verdict in record.verdicts.values()]
         run.findings += _findings(record)
         history.append(record)
         run.records.append(record)
@@ -240,6 +242,8 @@ def _judge_all(
             scopes = scopes_of(kpi, record.verdicts) or ([()] if not kpi.for_each else [])
         else:
             scopes = list(plans[name].scopes)
+        # Levels that depend on nothing but the day are looked up once for all scopes.
+        same = None if has_conditions(kpi) else levels_in_force(kpi, one.period.from_on, (), lambda _name: None)
         for scope in scopes:
             if is_derived:
                 measured = derive(kpi, name, scope, record.verdicts, history, partial(amounts.measure, scope=scope))
@@ -248,7 +252,9 @@ def _judge_all(
             accumulated = 1
             if kpi.sample is not None and kpi.sample.otherwise == "accumulate":
                 measured, accumulated = _accumulate(pending, name, scope, plans[name], measured)
-            levels = levels_in_force(kpi, one.period.from_on, scope, partial(amounts.measure, scope=scope))
+            levels = same
+            if levels is None:
+                levels = levels_in_force(kpi, one.period.from_on, scope, partial(amounts.measure, scope=scope))
             verdict = judge(name, kpi, scope, one.period, one.version.label, measured, levels)
             verdict.accumulated = accumulated
             own = dict(scope)
@@ -316,7 +322,7 @@ def _price(record: Record, history: Sequence[Record], amounts: Amounts, run: Eva
         record.payables.clear()
     priced = bool(contract.money.credits or contract.money.bonuses)
     for scope in _total_scopes(record):
-        verdicts = [verdict for (_, held), verdict in record.verdicts.items() if covers(scope, held)]
+        verdicts = record.inside(scope)
         credit = round_total(record, record.credit(scope)) if priced else None
         bonus = round_total(record, record.bonus(scope)) if priced else None
         back = round_total(record, _inside(record.earned_back, scope)) if priced else None
@@ -365,12 +371,17 @@ def _score(record: Record) -> None:
     """Scores the contract first and its sites after, so that a verdict shows the weight it had in its site."""
     sites = sorted({tuple(p for p in scope if p[0] == "site") for _, scope in record.verdicts})
     for scope in [(), *(site for site in sites if site)]:
-        inside = [verdict for (_, held), verdict in record.verdicts.items() if covers(scope, held)]
-        record.scores[scope] = combine(record.contract, inside).score
+        record.scores[scope] = combine(record.contract, record.inside(scope)).score
 
 
-def _result(verdict: Judged, contract: Contract) -> KpiResult:
+def _result(verdict: Judged, contract: Contract, written: dict[int, dict[str, Decimal]]) -> KpiResult:
+    """A verdict as it is printed.  ``written`` keeps levels that many verdicts share, so that each is printed once."""
     kpi, measured = verdict.kpi, verdict.measured
+    if id(verdict.levels) not in written:
+        printed = {name: shown(number) for name, number in verdict.levels.items()}
+        written[id(verdict.levels)] = {name: number for name, number in printed.items() if number is not None}
+    levels = written[id(verdict.levels)]
+    value = shown(measured.value)
     own = dict(verdict.scope)
     interval = None
     if kpi.sampled and kpi.value.ratio is not None and measured.numerator is not None and measured.denominator:
@@ -378,7 +389,6 @@ def _result(verdict: Judged, contract: Contract) -> KpiResult:
         if bounds is not None:
             low, high = shown(bounds[0]), shown(bounds[1])
             interval = (low, high) if low is not None and high is not None else None
-    rounds_for_show = kpi.precision is not None and kpi.precision.when == "before_comparing"
     site = own.pop("site", None)
     return KpiResult(
         kpi=verdict.name,
@@ -390,11 +400,11 @@ def _result(verdict: Judged, contract: Contract) -> KpiResult:
         until=verdict.period.until_on,
         numerator=exact(measured.numerator),
         denominator=exact(measured.denominator),
-        value=shown(measured.value),
+        value=value,
         unit=kpi.unit or ("percent" if kpi.value.ratio is not None else "count"),
-        compared=shown(verdict.compared) if rounds_for_show or verdict.compared is not None else None,
+        compared=value if verdict.compared is measured.value else shown(verdict.compared),
         status=measured.status,
-        target=shown(verdict.levels.get("target")),
+        target=levels.get("target"),
         met=verdict.met,
         level=verdict.level,
         score=shown(verdict.score),
@@ -408,7 +418,7 @@ def _result(verdict: Judged, contract: Contract) -> KpiResult:
         title=kpi.title,
         better=kpi.better,
         boundary=boundary_of(kpi),
-        levels={name: value for name, number in verdict.levels.items() if (value := shown(number)) is not None},
+        levels=levels,
         group=kpi.group,
         spans_expected=measured.expected,
         spans_present=measured.present,

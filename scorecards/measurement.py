@@ -31,7 +31,8 @@ Fact = Literal["value", "met", "level", "points", "credit", "paid", "charge", "f
 
 def exact_number(number: Decimal) -> Exact:
     """The decimal without loss."""
-    return int(number) if number == number.to_integral_value() else Fraction(number)
+    above, below = number.as_integer_ratio()
+    return above if below == 1 else Fraction(above, below)
 
 
 def scope_of(site: str | None, dimensions: Mapping[str, str]) -> Scope:

@@ -136,7 +136,7 @@ def plan(name: str, kpi: Kpi, by_measure: Mapping[str, Sequence[Series]]) -> Pla
     found: dict[tuple[str, Scope], dict[str, Series]] = {}
     for measure in dict.fromkeys(wanted):
         for series in by_measure.get(measure, ()):
-            if not _matches(kpi.where, series.site, dict(series.dimensions)):
+            if kpi.where and not _matches(kpi.where, series.site, dict(series.dimensions)):
                 continue
             split[measure].add(frozenset(dimension for dimension, _ in series.dimensions))
             found.setdefault((series.site, series.dimensions), {})[measure] = series

@@ -321,16 +321,23 @@ def shown(number: Fraction | Decimal | int | None) -> Decimal | None:
     if number is None:
         return None
     if isinstance(number, Fraction):
+        if number.denominator == 1 and -_WHOLE_AT_ONCE < number.numerator < _WHOLE_AT_ONCE:
+            return Decimal(number.numerator)
         cut = _SHOWN.divide(Decimal(number.numerator), Decimal(number.denominator))
     else:
         cut = _SHOWN.plus(Decimal(number))
     return plain(cut)
 
 
+_WHOLE_AT_ONCE = 10**12
+
+
 def exact(number: Fraction | Decimal | int | None) -> Decimal | None:
     """A sum of decimals as the decimal it is, however long; for counts, which are never rounded."""
     if number is None:
         return None
+    if isinstance(number, int):
+        return Decimal(number)
     if isinstance(number, Fraction):
         number = _EXACT.divide(Decimal(number.numerator), Decimal(number.denominator))
     return plain(Decimal(number))
@@ -338,10 +345,16 @@ def exact(number: Fraction | Decimal | int | None) -> Decimal | None:
 
 def plain(number: Decimal) -> Decimal:
     """The same number without an exponent and without trailing zeros, so that JSON shows 100 and not 1E+2."""
-    if number == 0:
+    if not number:
         return Decimal(0)
     number = number.normalize(_EXACT)
-    return number.quantize(Decimal(1), context=_EXACT) if number.as_tuple().exponent > 0 else number  # type: ignore[operator]
+    # Only a whole number of ten or more can have come out with an exponent.
+    if abs(number) >= _TEN and number == number.to_integral_value():
+        return number.quantize(_ONE, context=_EXACT)
+    return number
+
+
+_ONE, _TEN = Decimal(1), Decimal(10)
 
 
 def to_json(document: Scored | Scorecard) -> bytes:

@@ -153,6 +153,14 @@ def levels_in_force(
     return found
 
 
+def has_conditions(kpi: Kpi) -> bool:
+    """Whether its levels depend on more than the day: on a scope, on a measure, or on a share of one."""
+    return any(
+        entry.where or entry.when is not None or any(isinstance(number, LevelShare) for number in entry.at.values())
+        for entry in kpi.levels
+    )
+
+
 def _holds(entry: Levels, on: date, own: Mapping[str, str], volume: Callable[[str], Fraction | None]) -> bool:
     if entry.from_ is not None and on < entry.from_:
         return False
@@ -198,7 +206,7 @@ def judge(
     verdict.met = is_met(kpi, value, levels, "target")
     _band(verdict, value)
     if kpi.score is not None:
-        drawn = draw(kpi.score, value, levels)
+        drawn = draw(kpi.score, value, levels, explain=False)
         verdict.score = drawn.amount
         if drawn.amount is None:
             verdict.findings.append(f"score: {drawn.words}")
@@ -256,41 +264,38 @@ def combine(contract: Contract, verdicts: Sequence[Judged]) -> ScoreOf:
     """
     closed = [gate for gate in contract.scoring.gates if _is_closed(gate, verdicts)]
     zeroed = {name for gate in closed for name in gate.zero}
-    parts: list[tuple[Judged, Fraction, Fraction]] = []
-    all_weights = Fraction(0)
-    seen: set[str] = set()
+    weights: dict[str, Fraction] = {}
+    scored: dict[str, list[tuple[Judged, Fraction]]] = {}
     for verdict in verdicts:
         kpi = verdict.kpi
         if kpi.weight is None or kpi.duty_of == "client":
             continue
-        if verdict.name not in seen:
-            seen.add(verdict.name)
-            all_weights += Fraction(kpi.weight)
+        if verdict.name not in weights:
+            weights[verdict.name] = Fraction(kpi.weight)
         score = Fraction(0) if verdict.name in zeroed and verdict.score is not None else verdict.score
         if score is None and kpi.missing != "reweight":
             score = Fraction(0 if kpi.missing == "zero" else 100)
         if score is not None:
-            parts.append((verdict, Fraction(kpi.weight), score))
-    if not parts:
+            scored.setdefault(verdict.name, []).append((verdict, score))
+    if not scored:
         return ScoreOf(None, None)
-    count: dict[str, int] = {}
-    for verdict, _, _ in parts:
-        count[verdict.name] = count.get(verdict.name, 0) + 1
-    shared = [(verdict, weight / count[verdict.name], score) for verdict, weight, score in parts]
-    total = sum(weight for _, weight, _ in shared)
     how = contract.scoring
+    total = sum((weights[name] for name in scored), Fraction(0))
     result = Fraction(0)
-    for verdict, weight, score in shared:
+    for name, held in scored.items():
+        each = weights[name] / len(held)
         if how.combine == "weighted_mean":
-            verdict.weight_used = weight * all_weights / total if total else Fraction(0)
-            part = weight * score / total if total else Fraction(0)
-        elif how.combine == "weighted_sum":
-            verdict.weight_used = weight
-            part = weight * score / 100
+            used = each * sum(weights.values()) / total if total else Fraction(0)
+            factor = each / total if total else Fraction(0)
         else:
-            verdict.weight_used = weight
-            part = score
-        result += round_decimals(part, how.round_each) if how.round_each is not None else part
+            used = each
+            factor = each / 100 if how.combine == "weighted_sum" else Fraction(1)
+        for verdict, _ in held:
+            verdict.weight_used = used
+        if how.round_each is None:
+            result += factor * sum((score for _, score in held), Fraction(0))
+        else:
+            result += sum((round_decimals(factor * score, how.round_each) for _, score in held), Fraction(0))
     limits = [Fraction(gate.cap_score) for gate in closed if gate.cap_score is not None]
     capped = min([result, *limits])
     words = [_gate_words(gate, contract) for gate in closed]

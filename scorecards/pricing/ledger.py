@@ -17,8 +17,7 @@ from scorecards.scoring import Judged
 
 def covers(wide: Scope, narrow: Scope) -> bool:
     """Whether everything the wide scope names is named alike by the narrow one; ``()`` covers all."""
-    have = dict(narrow)
-    return all(have.get(name) == value for name, value in wide)
+    return all(pair in narrow for pair in wide)
 
 
 def restrict(scope: Scope, names: Iterable[str]) -> Scope:
@@ -66,6 +65,20 @@ class Record:
     known_failures: list[tuple[str | None, Scope, int]] = field(default_factory=list)
     known_points: list[tuple[Scope, Fraction]] = field(default_factory=list)
 
+    _by_site: dict[Scope, list[Judged]] = field(default_factory=dict)
+
+    def inside(self, scope: Scope) -> list[Judged]:
+        """The verdicts of everything inside a scope.  Those of a site are looked up: a contract has hundreds of sites."""
+        if not scope:
+            return list(self.verdicts.values())
+        if len(scope) == 1 and scope[0][0] == "site":
+            if sum(map(len, self._by_site.values())) != len(self.verdicts):
+                self._by_site.clear()
+                for (_, held), verdict in self.verdicts.items():
+                    self._by_site.setdefault(restrict(held, ("site",)), []).append(verdict)
+            return self._by_site.get(scope, [])
+        return [verdict for (_, held), verdict in self.verdicts.items() if covers(scope, held)]
+
     def credit(self, scope: Scope, names: Sequence[str] = ()) -> Fraction:
         """Credits of everything inside a scope after limits; ``names`` picks rules or KPIs."""
         wanted = set(names)
@@ -83,14 +96,7 @@ class Record:
 
     def points(self, scope: Scope) -> Fraction:
         """Points of everything inside a scope, after multipliers."""
-        own = sum(
-            (
-                verdict.points
-                for (_, held), verdict in self.verdicts.items()
-                if verdict.points is not None and covers(scope, held)
-            ),
-            Fraction(0),
-        )
+        own = sum((one.points for one in self.inside(scope) if one.points is not None), Fraction(0))
         return own + sum((points for held, points in self.known_points if covers(scope, held)), Fraction(0))
 
     def line(
