@@ -112,7 +112,7 @@ _BESIDES_PEOPLE = re.compile(
     re.IGNORECASE,
 )
 
-# "Remove or retrain Maria Santos", "dismiss agent Ortiz": a verb about a person, then a name. A role in capitals
+# "Remove or retrain Maria Santos", "dismiss moderator Ortiz": a verb about a person, then a name. A role in capitals
 # ("Retrain QA") or at the start of a title ("Retrain Team Leads") is no name.
 _ABOUT_A_PERSON = re.compile(
     r"\b(?i:remov(?:e|ing)|re-?train(?:ing)?|replac(?:e|ing)|dismiss(?:ing)?|terminat(?:e|ing)|fir(?:e|ing)|suspend(?:ing)?|sack(?:ing)?"

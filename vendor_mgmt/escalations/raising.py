@@ -167,7 +167,7 @@ def changes(
 def _since(drafts: Sequence[_Draft], rule: RuleParameters) -> date | None:
     """The first day a period may begin to be judged by this rule; None where it is all of them.
 
-    Months that were judged by an earlier wording of the rule are not judged again by a later one.
+    What a ticket of an earlier wording of the rule has on record, and everything before it, is not judged again by a later one.
     """
     others = [draft for draft in drafts if draft.ticket.rule != rule]
     ends = [fact.period_from for draft in others for fact in draft.facts]
