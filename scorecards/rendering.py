@@ -12,6 +12,7 @@ again, which here is the whole service.
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import queue
 import re
@@ -366,8 +367,6 @@ class _Remarks:
     """Collects what WeasyPrint and fontTools log, instead of writing it between a terminal's progress bars."""
 
     def __init__(self) -> None:
-        import logging  # noqa: PLC0415
-
         self.texts: list[str] = []
         handler = logging.Handler(logging.WARNING)
         handler.emit = lambda record: self.texts.append(record.getMessage())  # type: ignore[method-assign]
