@@ -42,7 +42,9 @@ class Site(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ContractVersion(msgspec.Struct, frozen=True, kw_only=True):
-    """An agreed version, with the half-open days it holds for (a later amendment may have cut them short). `text` is the document as written."""
+    """An agreed version, with the half-open days it holds for (a later amendment may have cut them short). `text` is the document as
+    written.
+    """
 
     id: int
     contract: int
@@ -142,9 +144,10 @@ async def agree(
 ) -> ContractVersion:
     """Add a version of a contract, which holds from its first day on and replaces, from then on, what held before.
 
-    `document` is what was read from `text`, as JSON or something that becomes JSON. `renews` is the code of the contract this one continues; it
-    begins a new contract in the same lineage. Agreeing the text that is newest already changes nothing. Raises `NotFound` for a contract to
-    renew that does not exist, and `Overlap` where the contract would begin within a contract of the same lineage that it does not amend.
+    `document` is what was read from `text`, as JSON or something that becomes JSON. `renews` is the code of the contract this one
+    continues; it begins a new contract in the same lineage. Agreeing the text that is newest already changes nothing. Raises `NotFound`
+    for a contract to renew that does not exist, and `Overlap` where the contract would begin within a contract of the same lineage that
+    it does not amend.
     """
     sha256 = hashlib.sha256(text.encode()).hexdigest()
     contract: Any = await connection.fetchrow("SELECT id, lineage FROM contract WHERE code = $1 FOR UPDATE", code)
@@ -176,8 +179,8 @@ _ADD_CONTRACT = """
 """
 
 _ADD_VERSION = """
-    INSERT INTO contract_version (contract, number, in_force_from, in_force_until, document, text, sha256, executed_sha256, agreed_at, agreed_by,
-                                  reason)
+    INSERT INTO contract_version (contract, number, in_force_from, in_force_until, document, text, sha256, executed_sha256, agreed_at,
+                                  agreed_by, reason)
     VALUES ($1, $2, $3, $4, $5::jsonb, $6, $7, $8, $9, $10, $11) RETURNING id
 """
 
@@ -213,6 +216,7 @@ _HOLD = """
     INSERT INTO version_in_force (lineage, version, in_force_from, in_force_until, known_at) VALUES ($1, $2, $3, $4, $5)
 """
 
+
 async def version_numbered(connection: Connection, code: str, number: int) -> ContractVersion:
     """A version with the days its own document names, whether it still holds or not. Raises `NotFound`."""
     row = await connection.fetchrow(_VERSION_NUMBERED, code, number)
@@ -222,8 +226,10 @@ async def version_numbered(connection: Connection, code: str, number: int) -> Co
 
 
 _VERSION_NUMBERED = """
-    SELECT v.id, v.contract, c.code, c.lineage, d.code AS vendor, v.number, v.in_force_from, v.in_force_until, v.text, v.sha256, v.agreed_at
-    FROM contract_version v JOIN contract c ON c.id = v.contract JOIN vendor d ON d.id = c.vendor
+    SELECT v.id, v.contract, c.code, c.lineage, d.code AS vendor, v.number, v.in_force_from, v.in_force_until, v.text,
+           v.sha256, v.agreed_at
+    FROM contract_version v JOIN contract c ON c.id = v.contract
+    JOIN vendor d ON d.id = c.vendor
     WHERE c.code = $1 AND v.number = $2
 """
 
@@ -241,8 +247,10 @@ async def versions_in_force(
 
 
 _VERSIONS_IN_FORCE = """
-    SELECT v.id, v.contract, c.code, c.lineage, d.code AS vendor, v.number, f.in_force_from, f.in_force_until, v.text, v.sha256, v.agreed_at
-    FROM version_in_force f JOIN contract_version v ON v.id = f.version JOIN contract c ON c.id = v.contract JOIN vendor d ON d.id = c.vendor
+    SELECT v.id, v.contract, c.code, c.lineage, d.code AS vendor, v.number, f.in_force_from, f.in_force_until, v.text,
+           v.sha256, v.agreed_at
+    FROM version_in_force f JOIN contract_version v ON v.id = f.version JOIN contract c ON c.id = v.contract
+    JOIN vendor d ON d.id = c.vendor
     WHERE f.in_force_from < $2 AND (f.in_force_until IS NULL OR f.in_force_until > $1) AND ($3::text IS NULL OR c.code = $3)
       AND (CASE WHEN $4::timestamptz IS NULL THEN f.superseded_at IS NULL
            ELSE f.known_at <= $4 AND (f.superseded_at IS NULL OR f.superseded_at > $4) END)
@@ -261,8 +269,10 @@ async def version_in_force(connection: Connection, code: str, on: date, *, as_of
 
 
 _VERSION_ON = """
-    SELECT v.id, v.contract, c.code, c.lineage, d.code AS vendor, v.number, f.in_force_from, f.in_force_until, v.text, v.sha256, v.agreed_at
-    FROM version_in_force f JOIN contract_version v ON v.id = f.version JOIN contract c ON c.id = v.contract JOIN vendor d ON d.id = c.vendor
+    SELECT v.id, v.contract, c.code, c.lineage, d.code AS vendor, v.number, f.in_force_from, f.in_force_until, v.text,
+           v.sha256, v.agreed_at
+    FROM version_in_force f JOIN contract_version v ON v.id = f.version JOIN contract c ON c.id = v.contract
+    JOIN vendor d ON d.id = c.vendor
     WHERE c.code = $1 AND f.in_force_from <= $2 AND (f.in_force_until IS NULL OR f.in_force_until > $2)
       AND (CASE WHEN $3::timestamptz IS NULL THEN f.superseded_at IS NULL
            ELSE f.known_at <= $3 AND (f.superseded_at IS NULL OR f.superseded_at > $3) END)

@@ -63,8 +63,8 @@ class Contract(Table):
 
 
 class ContractVersion(Table):
-    """An agreed text, added and never changed. `in_force_from` and `in_force_until` are what the document itself says, half-open; what holds
-    after later amendments stands in `VersionInForce`.
+    """An agreed text, added and never changed. `in_force_from` and `in_force_until` are what the document itself says, half-open; what
+    holds after later amendments stands in `VersionInForce`.
     """
 
     id = Serial(primary_key=True)

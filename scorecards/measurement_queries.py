@@ -1,8 +1,8 @@
 """Every statement about measurements: storing what is new, correcting by hand, reading a period now or as it was known.
 
 Storing has three steps on one connection. `begin_staging` makes temporary tables; `stage` copies rows into them, as often as there are
-pages, outside any transaction; `settle_duplicates` and `merge` then run inside the caller's transaction, which is also where the caller says that
-its work is done. Nothing is visible to anybody before that transaction commits.
+pages, outside any transaction; `settle_duplicates` and `merge` then run inside the caller's transaction, which is also where the caller
+says that its work is done. Nothing is visible to anybody before that transaction commits.
 
 Reading has two shapes. `sums` adds a period up per series without touching the rows (an index holds all it needs) and says by a bit mask on
 which days there was a value; `rows` gives the rows of the few series where that is not enough.
@@ -61,6 +61,10 @@ class SeriesSum(msgspec.Struct, frozen=True, kw_only=True):
     rows: int
     values: int
     days: int
+    late: int = 0
+    """Rows learned more than three days after the day they are for."""
+    known_at: datetime | None = None
+    """When the newest of them was learned."""
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True):
@@ -199,7 +203,7 @@ async def sums(
     Spans of a day and longer count by `starts_on`. Spans shorter than a day count by `starts_at` between `from_at` and `until_at`, the
     period's moments in its own zone; without them they are left out. `as_of` reads what was known then instead of now.
     """
-    statement = _SUMS_NOW if as_of is None else _SUMS_AS_OF
+    statement = _SUMS_AS_OF if as_of is not None else _SUMS_NOW if series is None else _SUMS_OF_SERIES
     wanted = None if series is None else list(series)
     arguments: tuple[object, ...] = (period_from, period_until, wanted, from_at, until_at) + (() if as_of is None else (as_of,))
     by_key: dict[tuple[int, int], SeriesSum] = {}
@@ -211,6 +215,8 @@ async def sums(
             rows=record["rows"],
             values=record["values"],
             days=(record["days"] or 0) << (record["word"] * _DAYS_PER_WORD),
+            late=record["late"],
+            known_at=record["newest"],
         )
         key = (record["series"], record["grain"])
         # Periods longer than a mask come in several pieces.
@@ -227,6 +233,8 @@ def _together(one: SeriesSum, other: SeriesSum) -> SeriesSum:
         rows=one.rows + other.rows,
         values=one.values + other.values,
         days=one.days | other.days,
+        late=one.late + other.late,
+        known_at=max((moment for moment in (one.known_at, other.known_at) if moment is not None), default=None),
     )
 
 
@@ -234,20 +242,33 @@ _DAYS_PER_WORD = 62
 
 _SUMS = """
     SELECT series, grain, ((starts_on - $1::date) / 62)::int AS word, sum(value) AS total, count(*) AS rows, count(value) AS values,
-           bit_or(1::bigint << ((starts_on - $1::date) % 62)) FILTER (WHERE grain = 4 AND value IS NOT NULL) AS days
+           bit_or(1::bigint << ((starts_on - $1::date) % 62)) FILTER (WHERE grain = 4 AND value IS NOT NULL) AS days,
+           count(*) FILTER (WHERE known_at > (starts_on + 4)::timestamptz) AS late, max(known_at) AS newest
     FROM ({source}) AS known
     GROUP BY series, grain, word
 """
 
 _LONG = "starts_at IS NULL AND starts_on >= $1 AND starts_on < $2 AND ($3::int[] IS NULL OR series = ANY ($3))"
 _SHORT = "starts_at IS NOT NULL AND starts_at >= $4 AND starts_at < $5 AND ($3::int[] IS NULL OR series = ANY ($3))"
-_FIELDS = "series, grain, starts_on, value"
+_FIELDS = "series, grain, starts_on, value, known_at"
 
 _SUMS_NOW = _SUMS.format(
     source=f"""
         SELECT {_FIELDS} FROM measurement WHERE superseded_at IS NULL AND {_LONG}
         UNION ALL
-        SELECT series, grain, $1::date, value FROM measurement WHERE superseded_at IS NULL AND {_SHORT}
+        SELECT series, grain, $1::date, value, known_at FROM measurement WHERE superseded_at IS NULL AND {_SHORT}
+    """  # noqa: S608 - put together from constants of this module
+)
+
+# For some series only: from each one's own stretch of an index, instead of everybody's days.
+_SUMS_OF_SERIES = _SUMS.format(
+    source=f"""
+        SELECT known.* FROM unnest($3::int[]) AS wanted (id) CROSS JOIN LATERAL (
+            SELECT {_FIELDS} FROM measurement
+            WHERE superseded_at IS NULL AND series = wanted.id AND starts_at IS NULL AND starts_on >= $1 AND starts_on < $2
+        ) AS known
+        UNION ALL
+        SELECT series, grain, $1::date, value, known_at FROM measurement WHERE superseded_at IS NULL AND {_SHORT}
     """  # noqa: S608 - put together from constants of this module
 )
 
@@ -257,9 +278,9 @@ _SUMS_AS_OF = _SUMS.format(
         UNION ALL
         SELECT {_FIELDS} FROM measurement WHERE superseded_at > $6 AND known_at <= $6 AND {_LONG}
         UNION ALL
-        SELECT series, grain, $1::date, value FROM measurement WHERE superseded_at IS NULL AND known_at <= $6 AND {_SHORT}
+        SELECT series, grain, $1::date, value, known_at FROM measurement WHERE superseded_at IS NULL AND known_at <= $6 AND {_SHORT}
         UNION ALL
-        SELECT series, grain, $1::date, value FROM measurement WHERE superseded_at > $6 AND known_at <= $6 AND {_SHORT}
+        SELECT series, grain, $1::date, value, known_at FROM measurement WHERE superseded_at > $6 AND known_at <= $6 AND {_SHORT}
     """  # noqa: S608 - put together from constants of this module
 )
 

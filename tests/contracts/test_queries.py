@@ -23,7 +23,9 @@ async def connection(database: str) -> AsyncIterator[Any]:
         yield opened
 
 
-async def agree(connection: Any, text: str, in_force_from: date, in_force_until: date | None, *, code: str = "IB", now: datetime = JANUARY, **more: Any) -> Any:
+async def agree(
+    connection: Any, text: str, in_force_from: date, in_force_until: date | None, *, code: str = "IB", now: datetime = JANUARY, **more: Any
+) -> Any:
     vendor = await queries.save_vendor(connection, "harbour", "Harbour CX", now=now)
     return await queries.agree(
         connection, code=code, title="Iberia", vendor=vendor, in_force_from=in_force_from, in_force_until=in_force_until,
@@ -101,7 +103,7 @@ async def test_a_contract_that_does_not_exist_is_said_to_be_so(connection: Any) 
 
 
 async def test_a_calendar_gets_a_version_only_when_it_changes(connection: Any) -> None:
-    save = {"document": {"calendar": "lisbon"}, "entered_by": 1, "now": JANUARY}
+    save: dict[str, Any] = {"document": {"calendar": "lisbon"}, "entered_by": 1, "now": JANUARY}
     assert (await queries.save_calendar(connection, "lisbon", text="one", **save)).number == 1
     assert (await queries.save_calendar(connection, "lisbon", text="one", **save)).number == 1
     second = await queries.save_calendar(connection, "lisbon", text="two", **save)

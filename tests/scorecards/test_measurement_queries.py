@@ -120,7 +120,7 @@ async def test_a_restated_value_supersedes_openly_and_the_past_stays_as_it_was_k
     assert (await month(connection, as_of=after.known_at))[number].total == 12
     assert await month(connection, as_of=before.known_at - timedelta(microseconds=1)) == {}
     rows = await queries.history(connection, number, FIRST, "day")
-    assert [(row.value, row.superseded_at, row.pull) for row in rows] == [(10, after.known_at, 1), (12, None, 2)]
+    assert [(row.value, row.superseded_at, row.pull) for row in rows] == [(Decimal(10), after.known_at, 1), (Decimal(12), None, 2)]
 
 
 async def test_a_value_that_becomes_missing_is_a_change(connection: Any) -> None:
@@ -147,7 +147,7 @@ async def test_two_values_for_one_span_in_one_pull_are_a_conflict_and_the_first_
         repetitions, conflicts = await queries.settle_duplicates(connection)
         await queries.merge(connection, 1)
     assert repetitions == 0
-    assert [(c.row_number, c.value, c.first_row_number, c.first_value) for c in conflicts] == [(2, 11, 1, 10)]
+    assert [(c.row_number, c.value, c.first_row_number, c.first_value) for c in conflicts] == [(2, Decimal(11), 1, Decimal(10))]
     assert (await month(connection))[number].total == 10
 
 
@@ -213,7 +213,7 @@ async def test_a_series_delivered_by_day_and_by_month_gives_two_sums(connection:
     number = await series(connection)
     await store(connection, line(number, FIRST, 5, 1), line(number, FIRST, 155, 2, grain="month"))
     found = await queries.sums(connection, FIRST, UNTIL)
-    assert [(one.grain, one.total) for one in found] == [("day", 5), ("month", 155)]
+    assert [(one.grain, one.total) for one in found] == [("day", Decimal(5)), ("month", Decimal(155))]
     assert found[1].days == 0
 
 

@@ -11,7 +11,7 @@ import click
 import msgspec
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from vendor_mgmt import database
+from vendor_mgmt import database, work
 from vendor_mgmt.commands import begin
 from vendor_mgmt.errors import Refused
 from vendor_mgmt.intake import pull
@@ -34,8 +34,8 @@ DAY = click.DateTime(["%Y-%m-%d"])
 def command(source: str, *, from_on: datetime | None, until_on: datetime | None, reason: str | None, dry_run: bool, as_json: bool) -> None:
     r"""Read SOURCE now, from where its last complete pull ended, and store what is new.
 
-    Rows that cannot be believed wait in quarantine with their reasons; everything else goes in. Unchanged rows change nothing, so a pull may
-    be repeated at will.
+    Rows that cannot be believed wait in quarantine with their reasons; everything else goes in. Unchanged rows change nothing, so a pull
+    may be repeated at will.
 
     \b
     Examples:
@@ -51,7 +51,7 @@ def command(source: str, *, from_on: datetime | None, until_on: datetime | None,
       3  the database cannot be used
     """
     settings = begin()
-    pull.configure(allow_private=settings.outbound_allow_private, proxy=settings.outbound_proxy)
+    work.prepare(settings)
     request = pull.Request(
         source=source,
         from_=from_on.date() if from_on else None,
@@ -60,7 +60,7 @@ def command(source: str, *, from_on: datetime | None, until_on: datetime | None,
         dry_run=dry_run,
     )
 
-    async def work(_: Server) -> tuple[RunResult, pull.Pulled | None]:
+    async def read(_: Server) -> tuple[RunResult, pull.Pulled | None]:
         with Progress(
             SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed:.0f} rows"), TimeElapsedColumn(),
             disable=as_json or not sys.stderr.isatty(), transient=True,
@@ -73,7 +73,7 @@ def command(source: str, *, from_on: datetime | None, until_on: datetime | None,
             return await pull.pull_now(request, listener=told)
 
     try:
-        run, pulled = database.run(settings, work)
+        run, pulled = database.run(settings, read)
     except NoSuchSource as error:
         raise Refused(str(error)) from None
     except Busy as error:

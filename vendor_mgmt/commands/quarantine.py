@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 import msgspec
 
-from vendor_mgmt import database
+from vendor_mgmt import database, work
 from vendor_mgmt.commands import begin
 from vendor_mgmt.commands.pull import show
 from vendor_mgmt.errors import Refused
@@ -44,11 +44,11 @@ def list_(source: str | None, *, is_all: bool, limit: int, as_json: bool) -> Non
     """
     settings = begin()
 
-    async def work(_: Server) -> list[queries.RefusedRow]:
+    async def read(_: Server) -> list[queries.RefusedRow]:
         async with database.transaction() as connection:
             return await queries.refused_rows(connection, source, state=None if is_all else "open", limit=limit)
 
-    found = database.run(settings, work)
+    found = database.run(settings, read)
     if as_json:
         click.echo(msgspec.json.encode(found))
         return
@@ -77,12 +77,13 @@ def replay(source: str, *, rows: tuple[int, ...], as_json: bool) -> None:
       3  the database cannot be used
     """
     settings = begin()
+    work.prepare(settings)
 
-    async def work(_: Server) -> tuple[RunResult, pull.Pulled | None]:
+    async def map_anew(_: Server) -> tuple[RunResult, pull.Pulled | None]:
         return await pull.replay_now(source, rows or None)
 
     try:
-        run, pulled = database.run(settings, work)
+        run, pulled = database.run(settings, map_anew)
     except NoSuchSource as error:
         raise Refused(str(error)) from None
     except Busy as error:

@@ -9,10 +9,9 @@ import signal
 
 import click
 
-from vendor_mgmt import database
+from vendor_mgmt import database, work
 from vendor_mgmt.commands import begin
 from vendor_mgmt.database import Server
-from vendor_mgmt.intake import pull
 from vendor_mgmt.jobs import worker
 
 logger = logging.getLogger(__name__)
@@ -24,8 +23,9 @@ logger = logging.getLogger(__name__)
 def command(*, concurrency: int, no_clock: bool) -> None:
     r"""Do the work that is due (pulls, closes, renderings) until stopped.
 
-    Any number of workers may run on any number of machines; the database is all they share, and each piece of work is done once. On SIGTERM or
-    Ctrl-C a worker takes nothing new, finishes what it has begun (for up to 30 seconds; the rest goes back into the queue), and ends.
+    Any number of workers may run on any number of machines; the database is all they share, and each piece of work is done once. On
+    SIGTERM or Ctrl-C a worker takes nothing new, finishes what it has begun (for up to 30 seconds; the rest goes back into the queue),
+    and ends.
 
     \b
     Example:
@@ -37,18 +37,18 @@ def command(*, concurrency: int, no_clock: bool) -> None:
       3  the database cannot be used
     """
     settings = begin()
-    pull.configure(allow_private=settings.outbound_allow_private, proxy=settings.outbound_proxy)
+    work.prepare(settings)
 
-    async def work(server: Server) -> None:
+    async def until_stopped(server: Server) -> None:
         stopping = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, stopping.set)
         async with contextlib.AsyncExitStack() as stack:
             name = await stack.enter_async_context(worker.worker(server.url, concurrency=concurrency))
             if not no_clock:
-                await stack.enter_async_context(worker.clock())
+                await stack.enter_async_context(worker.clock(also=work.wakes()))
             logger.info("The worker %s is ready", name)
             await stopping.wait()
             logger.info("The worker %s finishes what it has begun", name)
 
-    database.run(settings, work)
+    database.run(settings, until_stopped)

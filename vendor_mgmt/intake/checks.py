@@ -1,7 +1,7 @@
 """Checks that need more than one row: parts and wholes, values that stand still or jump, sites and days that did not come.
 
-They run on what is staged, in the database, inside the transaction that will store it. Rows that a check refuses are taken out of the staging
-table; the caller puts them into quarantine.
+They run on what is staged, in the database, inside the transaction that will store it. Rows that a check refuses are taken out of the
+staging table; the caller puts them into quarantine.
 """
 
 from __future__ import annotations
@@ -75,8 +75,11 @@ def _ids(check: Check, series: Mapping[int, SeriesKey]) -> list[int]:
 
 
 async def _parts(connection: asyncpg.Connection[Any], check: Check, known: Known, series: Mapping[int, SeriesKey]) -> list[Breach]:
-    """A part that is larger than what it is part of. Which of the two is wrong is unknown; the part is the one that is not believed, because
-    a whole without a part is left out of both, and other parts of the same whole may be right."""
+    """A part that is larger than what it is part of.
+
+    Which of the two is wrong is unknown; the part is the one that is not believed, because a whole without a part is left out of both, and
+    other parts of the same whole may be right.
+    """
     relations = {name: measure.part_of for name, measure in known.measures.items() if measure.part_of and _wanted(check, name)}
     concerned = {*relations, *relations.values()}
     if not any(key.measure in concerned for key in series.values()):
@@ -94,7 +97,8 @@ async def _parts(connection: asyncpg.Connection[Any], check: Check, known: Known
             reason=(
                 f"{row['part']} is {row['part_value']:f}, more than the {row['whole_value']:f} of {row['whole']} that it is part of."
                 if row["is_part"]
-                else f"{row['whole']} is {row['whole_value']:f}, less than the {row['part_value']:f} of its part {row['part']} that is stored."
+                else f"{row['whole']} is {row['whole_value']:f}, less than the {row['part_value']:f} "
+                f"of its part {row['part']} that is stored."
             ),
         )
         for row in rows
@@ -225,7 +229,9 @@ async def _missing(connection: asyncpg.Connection[Any], check: Check, known: Kno
         Breach(
             check="missing",
             then=check.then,
-            reason=f"{names[row['site']]} delivered nothing for {row['days']} of {(window[1] - window[0]).days} days, first {row['first']}.",
+            reason=(
+                f"{names[row['site']]} delivered nothing for {row['days']} of {(window[1] - window[0]).days} days, first {row['first']}."
+            ),
         )
         for row in rows
     ]

@@ -6,6 +6,7 @@ dimensions and measure means, because a source says the same few words a hundred
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import re
 from collections.abc import Callable, Iterable, Sequence
@@ -43,7 +44,9 @@ class Known(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Refusal(msgspec.Struct, frozen=True, kw_only=True):
-    """A row, or one measurement of a row, that is not believed. `row_number` counts from 1 within the pull; `raw_row` holds kept columns only."""
+    """A row, or one measurement of a row, that is not believed. `row_number` counts from 1 within the pull; `raw_row` holds kept columns
+    only.
+    """
 
     row_number: int
     check: str
@@ -225,10 +228,9 @@ class Mapper:
             place: _Place | _RefusedCell = self._read_place(row, span)
         except _RefusedCell as cell:
             place = cell
-        try:
+        # A list or an object may stand where a word should; then it is refused every time anew.
+        with contextlib.suppress(TypeError):
             self._places[key] = place
-        except TypeError:
-            pass  # A list or an object stands where a word should; it is refused every time anew.
         return place
 
     def _read_place(self, row: tuple[Any, ...], span: _Span | _RefusedCell) -> _Place:
@@ -308,10 +310,8 @@ class Mapper:
             span: _Span | _RefusedCell = self._read_span(value)
         except _RefusedCell as cell:
             span = cell
-        try:
+        with contextlib.suppress(TypeError):
             self._spans[value] = span
-        except TypeError:
-            pass  # As in `_place`.
         return span
 
     def _reported_at(self, value: Any) -> str:
@@ -428,7 +428,7 @@ def _moment_reader(moment: Moment) -> Callable[[Any], datetime]:
                 text = value.strip()
                 found = datetime.strptime(text, moment.format) if moment.format else datetime.fromisoformat(text)  # noqa: DTZ007 - see below
             else:
-                raise ValueError(value)
+                raise ValueError(value)  # noqa: TRY004 - told like every other cell that is no moment
         except ValueError:
             wanted = f"written as {moment.format}" if moment.format else "such as 2026-03-31T15:45:00+02:00"
             raise _RefusedCell("bad_date", f"{_shown(value)} in `{moment.column}` is no moment {wanted}.") from None
@@ -459,9 +459,7 @@ def _number(value: Any, number: Number, column: str) -> str | None:
     """The number as plain text, exact; null if it is missing. Raises `_RefusedCell`."""
     if value is None:
         return None
-    if type(value) is int:
-        text = str(value)
-    elif type(value) is Decimal:
+    if type(value) is int or type(value) is Decimal:
         text = str(value)
     elif type(value) is str:
         text = value.strip()

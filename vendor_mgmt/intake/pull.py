@@ -1,8 +1,8 @@
 """One pull, from the source to stored measurements. Read `pull` from top to bottom.
 
 What comes is staged page by page on a connection of its own, outside any transaction, so that memory stays flat and nobody waits. One
-transaction at the end stores all of it: measurements, quarantine, findings, watermark, and the end of the run. If anything goes wrong before,
-nothing has happened but that some raw answers are kept.
+transaction at the end stores all of it: measurements, quarantine, findings, watermark, and the end of the run. If anything goes wrong
+before, nothing has happened but that some raw answers are kept.
 """
 
 from __future__ import annotations
@@ -129,6 +129,7 @@ async def pull(work: Work) -> None:
             is_backfill=request.from_ is not None,
             reason=request.reason,
             now=now,
+            is_dry_run=request.dry_run,
         )
     await _Pull(work, request, source, known, window, number, now).read_and_store()
 
@@ -262,7 +263,7 @@ class _Pull:
             except _DryRun as dry:
                 pulled = dry.pulled
                 async with transaction() as own:
-                    await queries.fail_pull(own, self.number, self.now)
+                    await queries.end_pull(own, self.number, self.ending(pulled))
                     await self.work.finish(own, msgspec.to_builtins(pulled))
             logger.info(
                 "Pull %s of %s: %s, %s added, %s changed, %s unchanged, %s refused",
@@ -386,11 +387,7 @@ class _Pull:
             pulled = self.outcome(merged, state, watermark_on, is_complete=is_complete)
             if self.request.dry_run:
                 raise _DryRun(pulled)
-            await queries.end_pull(
-                connection,
-                self.number,
-                msgspec.structs.asdict(pulled) | {"touched": msgspec.json.encode(merged.touched).decode(), "now": datetime.now(UTC)},
-            )
+            await queries.end_pull(connection, self.number, self.ending(pulled))
             if merged.added or merged.changed:
                 for hook in AFTER_PULL:
                     await hook(connection, pulled)
@@ -406,7 +403,8 @@ class _Pull:
                 conflict.row_number,
                 "duplicate",
                 conflict.starts_on,
-                f"The row says {_shown(conflict.value)} about the span of row {conflict.first_row_number}, which says {_shown(conflict.first_value)}.",
+                f"The row says {_shown(conflict.value)} about the span of row {conflict.first_row_number}, "
+                f"which says {_shown(conflict.first_value)}.",
             )
             for conflict in conflicts
         ]
@@ -463,6 +461,10 @@ class _Pull:
                 moves_to = None if newest is None else newest + timedelta(days=1)
         return await queries.move_watermark(connection, self.source.id, moves_to, self.now, succeeded=is_complete)
 
+    @staticmethod
+    def ending(pulled: Pulled) -> dict[str, Any]:
+        return msgspec.structs.asdict(pulled) | {"touched": msgspec.json.encode(pulled.touched).decode(), "now": datetime.now(UTC)}
+
     def outcome(self, merged: Merged, state: str, watermark_on: date | None, *, is_complete: bool) -> Pulled:
         return Pulled(
             pull=self.number,
@@ -499,6 +501,7 @@ class _Replay(_Pull):
             await self.take(connection, Page(origin="quarantine", rows=rows, received_sha256=None, received_bytes=0))
 
     async def settle_quarantine(self, connection: asyncpg.Connection[Any], *, is_complete: bool) -> set[str]:
+        del is_complete  # Every row that waits was read.
         refused = {row["row_number"] for row in await connection.fetch("SELECT DISTINCT row_number FROM staged_refusal")}
         taken = [row.id for number, row in enumerate(self.waiting, 1) if number not in refused]
         await queries.settle_replayed(connection, taken, self.number, self.now)

@@ -31,7 +31,7 @@ class StoredSource(msgspec.Struct, frozen=True, kw_only=True):
     enabled: bool
 
 
-class NoSuchSource(LookupError):
+class NoSuchSource(LookupError):  # noqa: N818 - a refusal, in words for a person
     """There is no source of this name; the text names those that there are."""
 
 
@@ -40,7 +40,8 @@ class NoSuchSource(LookupError):
 
 async def save_source(connection: Connection[Any], text: bytes, *, now: datetime, actor: int | None = None) -> StoredSource:
     """Store a source document, as a further version if it differs from the newest, and its schedule. Raises `DocumentRefused`, and
-    `LookupError` for a vendor that does not exist."""
+    `LookupError` for a vendor that does not exist.
+    """
     document = read(text, Source).required()
     vendor = None
     if document.vendor is not None:
@@ -141,7 +142,7 @@ _SOURCES = """
     SELECT s.code, s.title, s.enabled, s.watermark_on, s.last_attempt_at, s.last_success_at,
            (SELECT max(newest_on) FROM site_freshness f WHERE f.source = s.id) AS newest_on,
            (SELECT count(*) FROM refused_row r WHERE r.source = s.id AND r.state = 'open') AS open_refused,
-           (SELECT state FROM pull p WHERE p.source = s.id ORDER BY p.id DESC LIMIT 1) AS last_state
+           (SELECT state FROM pull p WHERE p.source = s.id AND p.is_dry_run IS NOT TRUE ORDER BY p.id DESC LIMIT 1) AS last_state
     FROM source s ORDER BY s.code
 """
 
@@ -184,17 +185,18 @@ async def begin_pull(
     is_backfill: bool,
     reason: str | None,
     now: datetime,
+    is_dry_run: bool = False,
 ) -> int:
     number: int = await connection.fetchval(
-        _BEGIN_PULL, run, attempt, source.id, source.version, window_from, window_until, is_backfill, reason, now
+        _BEGIN_PULL, run, attempt, source.id, source.version, window_from, window_until, is_backfill, reason, now, is_dry_run
     )
     await connection.execute("UPDATE source SET last_attempt_at = $2 WHERE id = $1", source.id, now)
     return number
 
 
 _BEGIN_PULL = """
-    INSERT INTO pull (run, attempt, source, version, window_from, window_until, is_backfill, reason, state, started_at)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 'running', $9) RETURNING id
+    INSERT INTO pull (run, attempt, source, version, window_from, window_until, is_backfill, reason, state, started_at, is_dry_run)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 'running', $9, $10) RETURNING id
 """
 
 
@@ -461,7 +463,8 @@ async def oldest_refused_on(connection: Connection[Any], source: int) -> date | 
 
 
 _OLDEST_REFUSED = """
-    SELECT min(coalesce(r.starts_on, p.window_from, '0001-01-01')) FROM refused_row r JOIN pull p ON p.id = r.pull WHERE r.source = $1 AND r.state = 'open'
+    SELECT min(coalesce(r.starts_on, p.window_from, '0001-01-01')) FROM refused_row r JOIN pull p ON p.id = r.pull
+    WHERE r.source = $1 AND r.state = 'open'
 """
 
 

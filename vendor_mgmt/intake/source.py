@@ -196,8 +196,8 @@ Reader = HttpJson | Csv | Xlsx
 class Schedule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """When the source is pulled: an RFC 5545 rule on the clock of `zone`.
 
-    `catch_up` says what becomes of firings during which nothing ran; every pull reads on from where the last complete one ended, so `latest`
-    loses nothing. `overlap` says what happens if the previous pull is still going.
+    `catch_up` says what becomes of firings during which nothing ran; every pull reads on from where the last complete one ended, so
+    `latest` loses nothing. `overlap` says what happens if the previous pull is still going.
     """
 
     rule: Text
@@ -286,8 +286,8 @@ class Span(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 class Number(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A number in `column`, multiplied by `scale`.
 
-    Text is read with `decimal` as its decimal sign; what groups digits and a percent sign are taken off (a percentage is 0 to 100). The words
-    of `missing` mean that there is no value, which is not zero.
+    Text is read with `decimal` as its decimal sign; what groups digits and a percent sign are taken off (a percentage is 0 to 100). The
+    words of `missing` mean that there is no value, which is not zero.
     """
 
     column: Text
@@ -344,9 +344,9 @@ class Check(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
     `part_of` is on by default: a part is not larger than what it is part of, as the contract's measures say. `future` is on by default.
     `range` wants values between `at_least` and `at_most`; `whole` wants whole numbers; `negative` (on by default, flag-free for money)
-    refuses values below zero; `frozen` finds a series with the same value `times` in a row; `jump` a value more than `band` times its usual
-    one, or less than its `band`-th; `zero` a zero where the series' usual value is at least `usual`; `missing` days without any row of a site.
-    `measures` narrows a check to these measures.
+    refuses values below zero; `frozen` finds a series with the same value `times` in a row; `jump` a value more than `band` times its
+    usual one, or less than its `band`-th; `zero` a zero where the series' usual value is at least `usual`; `missing` days without any row
+    of a site. `measures` narrows a check to these measures.
     """
 
     check: Literal["part_of", "future", "negative", "range", "whole", "frozen", "jump", "zero", "missing"]
@@ -376,7 +376,8 @@ class Freshness(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
 class Rows(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Rows that are no data. In files, a row whose first mapped cell is one of `totals` adds others up, and one that is empty but for a
-    single cell is a note; both are skipped."""
+    single cell is a note; both are skipped.
+    """
 
     totals: tuple[str, ...] = (
         "total", "totals", "grand total", "sum", "subtotal", "overall", "all sites", "gesamt", "summe", "gesamtergebnis",

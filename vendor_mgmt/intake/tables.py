@@ -68,6 +68,7 @@ class Pull(Table):
     is_backfill = Boolean(default=None, help_text="Asked for with a range; never moves the watermark")
     reason = Text(null=True, default=None)
     state = Varchar(length=10, default=None)
+    is_dry_run = Boolean(null=True, default=None, help_text="Asked what would change; nothing was stored")
     is_complete = Boolean(null=True, default=None, help_text="Whether the source was read to its end")
     watermark_on = Date(null=True, default=None, help_text="The source's watermark after this pull")
     known_at = Timestamptz(null=True, default=None, help_text="The moment its measurements bear")

@@ -1,7 +1,7 @@
 """What is due becomes a run, once, however many processes look.
 
-A tick has no meaning of its own; it may come late, twice, or from several processes at the same moment. Which instants are due is worked out
-from the schedule's rule and how far it has been decided; the unique row (schedule, due instant) makes each of them one run.
+A tick has no meaning of its own; it may come late, twice, or from several processes at the same moment. Which instants are due is worked
+out from the schedule's rule and how far it has been decided; the unique row (schedule, due instant) makes each of them one run.
 """
 
 from __future__ import annotations

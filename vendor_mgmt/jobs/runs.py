@@ -10,9 +10,9 @@
     async with transaction() as connection:
         await enqueue(connection, "close_period", {"contract": 7, "from": "2026-03-01"})
 
-`finish` belongs into the transaction of the writes. It changes the run only if this attempt still holds it, and raises `TakenOver` otherwise, so
-that the transaction is undone: a worker that was frozen, presumed dead and replaced cannot write a second time. The queue that carries runs to
-workers may lose or repeat its messages without harm; the row of the run decides.
+`finish` belongs into the transaction of the writes. It changes the run only if this attempt still holds it, and raises `TakenOver`
+otherwise, so that the transaction is undone: a worker that was frozen, presumed dead and replaced cannot write a second time. The queue
+that carries runs to workers may lose or repeat its messages without harm; the row of the run decides.
 """
 
 from __future__ import annotations
@@ -230,7 +230,8 @@ async def perform(
 
 
 _ADD_RUNNING = """
-    INSERT INTO run (kind, args, state, attempt, priority, serial_key, attempts_max, created_by, worker, lease_until, created_at, started_at)
+    INSERT INTO run (kind, args, state, attempt, priority, serial_key, attempts_max, created_by, worker, lease_until, created_at,
+                     started_at)
     VALUES ($1, $2::jsonb, 'running', 1, 0, $3, 1, $4, $5, $6, clock_timestamp(), clock_timestamp())
     RETURNING id
 """

@@ -36,9 +36,10 @@ class Schedule(Table):
 class Run(Table):
     """One firing of a schedule, or one piece of work asked for by hand.
 
-    queued -> running -> done | partial | failed; running -> queued when an attempt failed and another is allowed; queued -> skipped where the
-    previous run of the schedule is still going; queued -> cancelled by a person. `attempt` is the fence: it grows each time a worker takes the
-    run, and results are written in one transaction with a change of state that names it, so a worker that was thought dead changes nothing.
+    queued -> running -> done | partial | failed; running -> queued when an attempt failed and another is allowed; queued -> skipped where
+    the previous run of the schedule is still going; queued -> cancelled by a person. `attempt` is the fence: it grows each time a worker
+    takes the run, and results are written in one transaction with a change of state that names it, so a worker that was thought dead
+    changes nothing.
     """
 
     id = BigSerial(primary_key=True)

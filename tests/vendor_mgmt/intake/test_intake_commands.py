@@ -9,7 +9,7 @@ import os
 import signal
 import subprocess
 import sys
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -51,7 +51,7 @@ async def portfolio(database_url: str, rows: list[dict[str, str]]) -> None:
     for code in sorted({row["vendor_code"] for row in rows}):
         vendor = await contracts.save_vendor(connection, code, code, now=now)
         await contracts.agree(
-            connection, code=f"C-{code}", title=code, vendor=vendor, in_force_from=datetime(2023, 4, 1).date(), in_force_until=None,
+            connection, code=f"C-{code}", title=code, vendor=vendor, in_force_from=date(2023, 4, 1), in_force_until=None,
             document={"measures": measures}, text=code, agreed_by=1, now=now,
         )  # fmt: skip
         for site in sorted({row["site_code"] for row in rows if row["vendor_code"] == code}):
@@ -62,8 +62,8 @@ async def portfolio(database_url: str, rows: list[dict[str, str]]) -> None:
 async def stored(database_url: str) -> dict[tuple[str, str, str], Decimal | None]:
     connection = await asyncpg.connect(database_url)
     rows = await connection.fetch(
-        "SELECT site.code, s.measure, m.starts_on, m.value FROM measurement m JOIN series s ON s.id = m.series JOIN site ON site.id = s.site"
-        " WHERE m.superseded_at IS NULL AND m.grain = 6"
+        "SELECT site.code, s.measure, m.starts_on, m.value FROM measurement m JOIN series s ON s.id = m.series"
+        " JOIN site ON site.id = s.site WHERE m.superseded_at IS NULL AND m.grain = 6"
     )
     await connection.close()
     return {(row["code"], row["measure"], row["starts_on"].isoformat()): row["value"] for row in rows}

@@ -144,13 +144,14 @@ def test_a_span_shorter_than_a_day_keeps_its_moment() -> None:
 
 
 def test_a_mapping_that_cannot_work_is_refused_when_it_is_read() -> None:
-    for wrong, words in [
+    faults: list[tuple[dict[str, Any], str]] = [
         ({"columns": ["site"]}, "does not list"),
         ({"mapping": {"site": {"column": "site", "codes": "nowhere"}}}, "no code list"),
         ({"mapping": {"span": {"starts_on": {"column": "day"}, "grain": "hour"}}}, "does not go with"),
         ({"reader": {"type": "http_json", "url": "https://user:secret@host/"}}, "user name"),
         ({"schedule": {"rule": "FREQ=DAILY", "zone": "Mars/Olympus"}}, "Mars/Olympus"),
-    ]:
+    ]
+    for wrong, words in faults:
         with pytest.raises(msgspec.ValidationError, match=words):
             source(**wrong)
 

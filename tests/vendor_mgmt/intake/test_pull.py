@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
+import zlib
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import openpyxl
 import pytest
 
 from scorecards import measurement_queries
 from vendor_mgmt.database import transaction
-from vendor_mgmt.intake import queries
+from vendor_mgmt.intake import pull, queries
 from vendor_mgmt.intake.pull import Pulled, Request, pull_now
 
 TODAY = datetime.now(UTC).date()
@@ -92,9 +93,8 @@ async def refused(state: str = "open") -> list[queries.RefusedRow]:
 
 
 @pytest.fixture
-async def site_data(database: str) -> AsyncIterator[None]:
+async def site_data(database: str) -> None:
     await portfolio()
-    yield
 
 
 pytestmark = pytest.mark.usefixtures("site_data")
@@ -445,13 +445,11 @@ async def found_anywhere(text: str) -> list[str]:
             "SELECT format('%I.%I', schemaname, tablename) AS name FROM pg_tables WHERE schemaname IN ('public', 'queue')"
         )
         for table in tables:
-            if await connection.fetchval(f"SELECT EXISTS (SELECT FROM {table['name']} AS t WHERE t::text LIKE '%' || $1 || '%')", text):
+            query = f"SELECT EXISTS (SELECT FROM {table['name']} AS t WHERE t::text LIKE '%' || $1 || '%')"  # noqa: S608 - quoted above
+            if await connection.fetchval(query, text):
                 places.append(table["name"])
-        for answer in await connection.fetch("SELECT id, content FROM raw_answer"):
-            import zlib
-
-            if text.encode() in zlib.decompress(answer["content"]):
-                places.append(f"raw answer {answer['id']}")
+        answers = await connection.fetch("SELECT id, content FROM raw_answer")
+    places += [f"raw answer {answer['id']}" for answer in answers if text.encode() in zlib.decompress(answer["content"])]
     return places
 
 
@@ -480,8 +478,6 @@ async def test_what_was_known_then_never_changes(api: Any) -> None:
 
 
 async def test_nothing_private_is_reached_unless_it_is_allowed(api: Any) -> None:
-    from vendor_mgmt.intake import pull
-
     pull.configure(allow_private=False)
     await source(api)
     result, _ = await pull_now(Request(source="harbour-daily"))
@@ -542,8 +538,6 @@ async def test_a_file_with_a_bad_line_gives_its_good_ones_and_is_repaired_by_its
 
 
 async def test_a_workbook_with_titles_merged_headings_percentages_and_totals_is_read(database: str, tmp_path: Path) -> None:
-    import openpyxl
-
     book = openpyxl.Workbook()
     sheet = book.active
     assert sheet is not None
@@ -551,11 +545,11 @@ async def test_a_workbook_with_titles_merged_headings_percentages_and_totals_is_
     sheet["A3"], sheet["B3"], sheet["C3"], sheet["E3"] = "Site", "Day", "Decisions", "Rate"
     sheet.merge_cells("C3:D3")
     sheet["C4"], sheet["D4"] = "Audited", "Correct"
-    for r, (site_code, when, audited, correct, rate) in enumerate(
-        [("LIS", date(2026, 3, 1), 100, 95, 0.934), (None, date(2026, 3, 2), "1 200", 1100.5, "93,4 %")], 5
-    ):
-        sheet.cell(r, 1, site_code), sheet.cell(r, 2, when), sheet.cell(r, 3, audited), sheet.cell(r, 4, correct)
-        sheet.cell(r, 5, rate).number_format = "0.0%"
+    lines: list[list[Any]] = [["LIS", date(2026, 3, 1), 100, 95, 0.934], [None, date(2026, 3, 2), "1 200", 1100.5, "93,4 %"]]
+    for r, cells in enumerate(lines, 5):
+        for c, cell in enumerate(cells, 1):
+            sheet.cell(r, c, cell)
+        sheet.cell(r, 5).number_format = "0.0%"
     sheet.merge_cells("A5:A6")
     sheet["A7"], sheet["C7"], sheet["D7"] = "Grand total", 1300, 1195.5
     sheet["A9"] = "Audited by the client's team."

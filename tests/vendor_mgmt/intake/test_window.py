@@ -83,9 +83,10 @@ def test_published_cases_of_incremental_pulls(case: Any) -> None:
         return
     assert given_["op"] == "three_runs_append"
     # The cases count in numbers; days do as well. Their last value is inclusive, and so is where reading begins.
-    first, last, written = date(2026, 1, 1), None, []
+    first, written = date(2026, 1, 1), list[tuple[int, str]]()
+    last: date | None = None
     for number, run in enumerate(given_["runs"]):
-        start = None if last is None else reread_from(last, given_["lag"], None)
+        start: date | None = None if last is None else reread_from(last, given_["lag"], None)
         for value in run:
             on = first + timedelta(days=value)
             if start is None or on >= start:

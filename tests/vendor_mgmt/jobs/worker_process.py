@@ -1,6 +1,7 @@
 """A worker, a clock, or both, as a process that can be killed: `python worker_process.py URL ROLES`. It says "ready" when it is.
 
-Its one kind of work, `effect`, waits `seconds`, then leaves one row in the table `effect`, in the transaction that finishes the run.
+Its own kind of work, `effect`, waits `seconds`, then leaves one row in the table `effect`, in the transaction that finishes the run. It
+also pulls, from sources on loopback.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import signal
 import sys
 
 from vendor_mgmt.database import pool, transaction
+from vendor_mgmt.intake import pull
 from vendor_mgmt.jobs import worker
 from vendor_mgmt.jobs.runs import Timing, Work, register
 
@@ -30,21 +32,22 @@ async def effect(work: Work) -> None:
 
 
 async def main(url: str, roles: str) -> None:
+    pull.configure(allow_private=True)
     stopping = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
     async with pool(url, size_max=8):
         if "clock" in roles and "worker" in roles:
             async with worker.worker(url, timing=TIMING), worker.clock(TIMING):
-                print("ready", flush=True)
+                print("ready", flush=True)  # noqa: T201 - whoever started it waits for this
                 await stopping.wait()
         elif "clock" in roles:
             async with worker.clock(TIMING):
-                print("ready", flush=True)
+                print("ready", flush=True)  # noqa: T201 - whoever started it waits for this
                 await stopping.wait()
         else:
             async with worker.worker(url, timing=TIMING):
-                print("ready", flush=True)
+                print("ready", flush=True)  # noqa: T201 - whoever started it waits for this
                 await stopping.wait()
 
 

@@ -80,7 +80,8 @@ def _layout(source: Source, reader: Csv, file: Found, encoding: str) -> tuple[st
     if best is None:
         wanted = ", ".join(source.mapped_columns)
         raise ReadingFailed(
-            f"None of the first {_TOP_LINES} lines of {file.name} names the columns {wanted}. Correct the mapping, or ask for the file as agreed.",
+            f"None of the first {_TOP_LINES} lines of {file.name} names the columns {wanted}. "
+            "Correct the mapping, or ask for the file as agreed.",
             is_temporary=False,
         )
     return best

@@ -32,8 +32,8 @@ async def files(
 ) -> AsyncIterator[list[Found]]:
     """The files to read, oldest first: of a folder all but those already `known` (name and SHA-256), or the one at an address.
 
-    A relative folder is looked for below `root`. A file changed within the last `settle_s` seconds may still be growing and waits for the next
-    pull. Raises `ReadingFailed`.
+    A relative folder is looked for below `root`. A file changed within the last `settle_s` seconds may still be growing and waits for the
+    next pull. Raises `ReadingFailed`.
     """
     if reader.url is not None:
         with tempfile.TemporaryDirectory(prefix="pull-") as passing:

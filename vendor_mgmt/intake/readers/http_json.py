@@ -1,9 +1,9 @@
 """JSON over HTTP, page by page.
 
-While a page is being mapped and stored, the next one is already being fetched. Whatever may pass by itself is tried again with growing, jittered
-pauses, or after as long as `Retry-After` says: connections that fail, answers that break off, 429, 500 to 504, and answers that are no JSON,
-because the page of a proxy in front of a source is not what the source says. What remains of an answer that breaks off again and again is used as
-far as its rows are whole, and reading ends there.
+While a page is being mapped and stored, the next one is already being fetched. Whatever may pass by itself is tried again with growing,
+jittered pauses, or after as long as `Retry-After` says: connections that fail, answers that break off, 429, 500 to 504, and answers that
+are no JSON, because the page of a proxy in front of a source is not what the source says. What remains of an answer that breaks off again
+and again is used as far as its rows are whole, and reading ends there.
 """
 
 from __future__ import annotations
@@ -132,7 +132,7 @@ class _Session:
 
     async def _once(self, request: _Request) -> _Answer:
         try:
-            response = await self.client.get(request.url, params=request.parameters or None, headers=await self._headers())
+            response = await self.client.get(request.url, params=request.parameters or None, headers=await self.headers())
         except httpx.TransportError as error:
             raise _TryAgain(f"The source did not answer: {_what(error)}.") from error
         except httpx.RequestError as error:
@@ -151,7 +151,7 @@ class _Session:
             raise ReadingFailed(f"The source answers {response.status_code} {response.reason_phrase}.{repair}", is_temporary=False)
         return _decoded(response)
 
-    async def _headers(self) -> dict[str, str]:
+    async def headers(self) -> dict[str, str]:
         headers = {"accept": "application/json", **self.reader.headers}
         match self.reader.auth:
             case None:
@@ -171,7 +171,7 @@ class _Session:
 
 async def headers_for(auth: Auth | None, client: httpx.AsyncClient) -> dict[str, str]:
     """What to send along so that a source knows us; also for readers that fetch a single file."""
-    return await _Session(HttpJson(url="http://unused", auth=auth), client)._headers()
+    return await _Session(HttpJson(url="http://unused", auth=auth), client).headers()
 
 
 async def _token(auth: OAuth2, client: httpx.AsyncClient) -> str:
@@ -295,7 +295,8 @@ def _parameters(reader: HttpJson, asked: Asked) -> dict[str, str]:
 
 def _next(reader: HttpJson, asked: Asked, answer: _Answer, rows: list[Any], number: int, rows_read: int) -> _Request | None:
     """What to ask for after page `number` (from 1), if anything. An empty page ends counted paging; a short one does not, because a source
-    may give less than it was asked for."""
+    may give less than it was asked for.
+    """
     parameters = _parameters(reader, asked)
     match reader.paging:
         case OnePage():

@@ -1,8 +1,8 @@
 """What every reader gives: pages of rows, reduced to the columns that may be kept.
 
-A reader is an asynchronous generator of pages. Each row is a tuple in the order of `Source.kept_columns`, with `ABSENT` where the source sent
-no such column; everything else that came is forgotten here, before anything is stored. When a source cannot be read on, the reader raises
-`ReadingFailed`; the pages it gave before are good.
+A reader is an asynchronous generator of pages. Each row is a tuple in the order of `Source.kept_columns`, with `ABSENT` where the source
+sent no such column; everything else that came is forgotten here, before anything is stored. When a source cannot be read on, the reader
+raises `ReadingFailed`; the pages it gave before are good.
 """
 
 from __future__ import annotations
