@@ -134,11 +134,17 @@ class Facts:
     tallies: dict[Series, dict[date, Tally]] = field(default_factory=dict)
     """By series, then by the period's first day."""
 
+    _by_measure: dict[str, list[Series]] = field(default_factory=dict)
+    _counted: int = -1
+
     def by_measure(self) -> dict[str, list[Series]]:
-        """The series of each measure, in a stable order."""
+        """The series of each measure, in a stable order; sorted once, for series are only ever added."""
+        if self._counted == len(self.tallies):
+            return self._by_measure
         found: dict[str, list[Series]] = {}
         for series in sorted(self.tallies, key=lambda s: (s.measure, s.site, s.dimensions)):
             found.setdefault(series.measure, []).append(series)
+        self._by_measure, self._counted = found, len(self.tallies)
         return found
 
 

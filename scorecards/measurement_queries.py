@@ -17,26 +17,12 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from scorecards.series import DAY, GRAIN_NAMES, GRAINS, SeriesKey, canonical
+
 if TYPE_CHECKING:
     import asyncpg
 
     Connection = asyncpg.Connection[Any]
-
-GRAINS: Mapping[str, int] = {"15m": 1, "30m": 2, "hour": 3, "day": 4, "week": 5, "month": 6, "quarter": 7, "year": 8}
-"""How a span's length is stored. Up to 3 the span is shorter than a day and has a `starts_at`."""
-
-GRAIN_NAMES: Mapping[int, str] = {number: name for name, number in GRAINS.items()}
-
-DAY = GRAINS["day"]
-
-
-class SeriesKey(msgspec.Struct, frozen=True, kw_only=True):
-    """What makes a series: the site's id, the measure and the dimensions as canonical JSON (`canonical`)."""
-
-    site: int
-    measure: str
-    dims_key: str
-
 
 class Series(msgspec.Struct, frozen=True, kw_only=True):
     """A stored series. `dimensions` maps names to values, such as `{"workstream": "product", "language": "pt"}`."""
@@ -116,11 +102,6 @@ class Conflict(msgspec.Struct, frozen=True, kw_only=True):
 
 class NothingToCorrect(Exception):  # noqa: N818 - named like the other refusals of the product
     """A correction names a span for which nothing is stored."""
-
-
-def canonical(dimensions: Mapping[str, str]) -> str:
-    """Dimensions as JSON text, names sorted, so that equal dimensions are equal texts."""
-    return msgspec.json.encode(dict(sorted(dimensions.items()))).decode()
 
 
 async def series_ids(connection: Connection, keys: Sequence[SeriesKey]) -> list[int]:

@@ -23,11 +23,32 @@ from scorecards.measurement import EMPTY, Facts, Relief, Scope, Series, Span, Ta
 from scorecards.measuring import needs_spans, plan
 from scorecards.pricing.ledger import Payable
 from scorecards.scorecard import KpiResult, Scorecard, TrendPoint, exact, result_key, to_json
+from scorecards.series import canonical
 
 if TYPE_CHECKING:
     import asyncpg
 
     Connection = asyncpg.Connection[Any]
+
+
+class Arrival(msgspec.Struct, kw_only=True):
+    """What came of one measure at one site in a period: rows, how many of them empty or late, and when the newest was learned."""
+
+    rows: int = 0
+    missing: int = 0
+    late: int = 0
+    as_of: datetime | None = None
+
+
+def _note_arrival(
+    arrivals: dict[tuple[int, str], Arrival], site: int, measure: str, found: measurement_queries.SeriesSum
+) -> None:
+    one = arrivals.setdefault((site, measure), Arrival())
+    one.rows += found.rows
+    one.missing += found.rows - found.values
+    one.late += found.late
+    if found.known_at is not None and (one.as_of is None or found.known_at > one.as_of):
+        one.as_of = found.known_at
 
 
 async def facts_of(
@@ -38,15 +59,17 @@ async def facts_of(
     relief: Sequence[Relief] = (),
     *,
     as_of: datetime | None = None,
+    arrivals: dict[tuple[int, str], Arrival] | None = None,
 ) -> Facts:
     """What the planned periods are judged on, for the sites (id → code) and the measures the contract declares.
 
     Sums are made by the database; rows are read only where spans may not pair, where relief takes some out, or where
-    the last value is wanted.
+    the last value is wanted.  ``arrivals``, where given, is filled with what came for each site and measure, and when.
     """
     stored = await measurement_queries.series_of(connection, sites=sites, measures=contract.measures)
     by_id = {one.id: _series(one, sites) for one in stored}
     ids = {series: number for number, series in by_id.items()}
+    by_site = {one.id: one.site for one in stored}
     facts = Facts({series: {} for series in by_id.values()})
     for one in planned:
         period = one.period
@@ -55,6 +78,8 @@ async def facts_of(
         ):
             series = by_id[found.series]
             earlier = facts.tallies[series].get(period.from_on)
+            if arrivals is not None:
+                _note_arrival(arrivals, by_site[found.series], series.measure, found)
             facts.tallies[series][period.from_on] = _tally(found, earlier)
         wanted: set[Series] = set()
         by_measure = facts.by_measure()
@@ -452,7 +477,7 @@ async def _add_results(connection: Connection, cards: Sequence[tuple[int, Card]]
         document = card.document
         results += [
             (
-                revision, one.kpi, measurement_queries.canonical(one.dimensions), one.from_, one.until, one.version,
+                revision, one.kpi, canonical(one.dimensions), one.from_, one.until, one.version,
                 one.status, one.numerator, one.denominator, one.value, one.target, one.met, one.level,
                 _LEVELS.encode(one.levels).decode(), one.score, one.points, one.streak, one.accumulated, bool(one.spans_relieved),
             )
@@ -461,7 +486,7 @@ async def _add_results(connection: Connection, cards: Sequence[tuple[int, Card]]
         payables += [
             (
                 revision, one.rule, one.kind, one.kpi,
-                measurement_queries.canonical({name: value for name, value in one.scope if name != "site"}),
+                canonical({name: value for name, value in one.scope if name != "site"}),
                 exact(one.amount), document.currency, document.until,
             )
             for one in card.payables

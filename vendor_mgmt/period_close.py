@@ -156,11 +156,12 @@ async def load(
     sites = await agreements.sites_of(connection, codes)
     ids = sorted({one.contract_id for one in agreed})
     relief = await feeding.approved_relief(connection, ids)
-    facts = await scorecard_queries.facts_of(connection, contract, sites, planned, relief)
+    arrivals: dict[tuple[int, str], scorecard_queries.Arrival] = {}
+    facts = await scorecard_queries.facts_of(connection, contract, sites, planned, relief, arrivals=arrivals)
     first = planned[0].period.from_on
     stored = await scorecard_queries.earlier_periods(connection, ids, first, periods_back(contract))
     earlier = await _records(connection, contract, sites, versions, stored, facts)
-    around = await _surroundings(connection, row, ids, contract, agreed, planned, sites, at, customer)
+    around = await _surroundings(connection, row, ids, contract, agreed, planned, sites, arrivals, at, customer)
     return Loaded(
         contract=row,
         contract_ids=ids,
@@ -218,6 +219,7 @@ async def _surroundings(
     agreed: Sequence[agreements.Agreed],
     planned: Sequence[Planned],
     sites: Mapping[int, str],
+    arrivals: Mapping[tuple[int, str], scorecard_queries.Arrival],
     at: datetime,
     customer: str,
 ) -> composing.Surroundings:
@@ -251,7 +253,7 @@ async def _surroundings(
         trends=await scorecard_queries.trends(connection, ids, first),
         score_trends=scores,
         credit_this_year=credits_before,
-        feeds=await feeding.feeds(connection, sites, first, until),
+        feeds=await feeding.feeds(connection, sites, arrivals, first, until),
         relief=await feeding.relief_uses(connection, ids, first, until),
         tickets=await watching.notes(connection, row.vendor, row.code),
         commentary={},

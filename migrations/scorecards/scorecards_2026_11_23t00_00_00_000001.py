@@ -14,8 +14,9 @@ forwards = sql_migration(
     ID,
     DESCRIPTION,
     up="""
-    CREATE UNIQUE INDEX measurement_current ON measurement (series, starts_on, grain, starts_at) NULLS NOT DISTINCT
-        WHERE superseded_at IS NULL;
+    -- What is included lets a contract's own series be added up from here, without looking at everybody's days.
+    CREATE UNIQUE INDEX measurement_current ON measurement (series, starts_on, grain, starts_at) INCLUDE (value, known_at)
+        NULLS NOT DISTINCT WHERE superseded_at IS NULL;
     CREATE INDEX measurement_by_day ON measurement (starts_on, series) INCLUDE (grain, value, known_at)
         WHERE superseded_at IS NULL AND starts_at IS NULL;
     CREATE INDEX measurement_by_moment ON measurement (starts_at, series) INCLUDE (grain, value, known_at)

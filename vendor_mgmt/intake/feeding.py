@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 import msgspec
 
 from scorecards.measurement import Relief
+from scorecards.queries import Arrival
 from scorecards.scorecard import Feed, ReliefUse
 
 if TYPE_CHECKING:
@@ -78,52 +79,54 @@ async def data_as_of(connection: Connection) -> datetime:
     return moment
 
 
-async def feeds(connection: Connection, sites: Mapping[int, str], from_on: date, until_on: date) -> dict[str | None, list[Feed]]:
-    """For each site the measures of the span: which source brought them, how fresh, what was missing or corrected.
+async def feeds(
+    connection: Connection,
+    sites: Mapping[int, str],
+    arrivals: Mapping[tuple[int, str], Arrival],
+    from_on: date,
+    until_on: date,
+) -> dict[str | None, list[Feed]]:
+    """For each site its measures: which source brought them, how fresh, what was missing, late, corrected or refused.
 
-    A row counts as late when it was learned more than three days after its span ended.
+    A row counts as late when it was learned more than three days after the day it is for.
     """
+    sources = {row["site"]: row for row in await connection.fetch(_SOURCES, list(sites), from_on, until_on)}
+    corrected = {
+        (row["site"], row["measure"]): row["corrected"]
+        for row in await connection.fetch(_CORRECTED, list(sites), from_on, until_on)
+    }
     found: dict[str | None, list[Feed]] = {}
-    for row in await connection.fetch(_FEEDS, list(sites), from_on, until_on):
-        found.setdefault(sites[row["site"]], []).append(
+    for (site, measure), came in sorted(arrivals.items()):
+        source = sources.get(site)
+        found.setdefault(sites[site], []).append(
             Feed(
-                measure=row["measure"],
-                source=row["title"] or "typed in",
-                as_of=row["as_of"],
-                rows=row["rows"],
-                missing=row["missing"],
-                late=row["late"],
-                corrected=row["corrected"],
-                refused=row["refused"],
+                measure=measure,
+                source=source["title"] if source is not None else "typed in",
+                as_of=came.as_of,
+                rows=came.rows,
+                missing=came.missing,
+                late=came.late,
+                corrected=corrected.get((site, measure), 0),
+                refused=source["refused"] if source is not None else 0,
             )
         )
     return found
 
 
-# Corrections and lateness are looked up for the few rows that were superseded or came late, not for each row.
-_FEEDS = """
-    WITH held AS (
-        SELECT s.site, s.measure, m.pull, count(*) AS rows, count(*) FILTER (WHERE m.value IS NULL) AS missing,
-               count(*) FILTER (WHERE m.known_at > (m.starts_on + 4)::timestamptz AND NOT p.is_backfill) AS late,
-               max(m.known_at) AS as_of, p.source
-        FROM series s JOIN measurement m ON m.series = s.id LEFT JOIN pull p ON p.id = m.pull
-        WHERE s.site = ANY ($1) AND m.starts_on >= $2 AND m.starts_on < $3 AND m.superseded_at IS NULL
-        GROUP BY s.site, s.measure, m.pull, p.source
-    ), corrected AS (
-        SELECT s.site, s.measure, count(*) AS corrected
-        FROM series s JOIN measurement m ON m.series = s.id
-        WHERE s.site = ANY ($1) AND m.starts_on >= $2 AND m.starts_on < $3 AND m.superseded_at IS NOT NULL
-        GROUP BY s.site, s.measure
-    ), refused AS (
-        SELECT r.source, count(*) AS refused FROM refused_row r
-        WHERE r.state = 'open' AND r.starts_on >= $2 AND r.starts_on < $3 GROUP BY r.source
-    )
-    SELECT held.site, held.measure, source.title, sum(held.rows)::int AS rows, sum(held.missing)::int AS missing,
-           sum(held.late)::int AS late, max(held.as_of) AS as_of, coalesce(max(corrected.corrected), 0)::int AS corrected,
-           coalesce(max(refused.refused), 0)::int AS refused
-    FROM held LEFT JOIN source ON source.id = held.source
-         LEFT JOIN corrected ON corrected.site = held.site AND corrected.measure = held.measure
-         LEFT JOIN refused ON refused.source = held.source
-    GROUP BY held.site, held.measure, source.title
-    ORDER BY held.site, held.measure, source.title
+# The source that brought a site's figures, and how many rows of the span it still has in quarantine.
+_SOURCES = """
+    SELECT DISTINCT ON (f.site) f.site, s.title, (
+        SELECT count(*) FROM refused_row r WHERE r.source = s.id AND r.state = 'open' AND r.starts_on >= $2 AND r.starts_on < $3
+    )::int AS refused
+    FROM site_freshness f JOIN source s ON s.id = f.source
+    WHERE f.site = ANY ($1)
+    ORDER BY f.site, f.newest_on DESC, f.source
+"""
+
+# Superseded rows have an index of their own, and there are few of them.
+_CORRECTED = """
+    SELECT s.site, s.measure, count(*)::int AS corrected
+    FROM measurement m JOIN series s ON s.id = m.series
+    WHERE m.superseded_at IS NOT NULL AND m.starts_on >= $2 AND m.starts_on < $3 AND s.site = ANY ($1)
+    GROUP BY s.site, s.measure
 """
