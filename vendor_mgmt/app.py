@@ -17,7 +17,7 @@ from vendor_mgmt import database, health, problems, work
 from vendor_mgmt.access.scope import Scope
 from vendor_mgmt.boundary import boundary
 from vendor_mgmt.jobs import worker
-from vendor_mgmt.pages import static_files
+from vendor_mgmt.pages import portfolio, scorecards, static_files
 from vendor_mgmt.service import PULSE_S, Service, service_of
 from vendor_mgmt.settings import Settings
 from vendor_mgmt.signing_in import SignedIn
@@ -37,6 +37,9 @@ def create_app(settings: Settings, url: str, *, stopping: asyncio.Event | None =
     service = Service(settings, url=url, stopping=stopping)
     app = Litestar(
         route_handlers=[
+            portfolio.portfolio,
+            scorecards.scorecards,
+            scorecards.scorecard,
             health.health,
             health.ready,
             static_files.static_file,

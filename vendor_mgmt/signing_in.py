@@ -1,8 +1,8 @@
 """Signing in over HTTP: the cookie, the link, and the middleware that asks every request who makes it.
 
 Every address needs somebody to be signed in, unless its handler says `opt={"is_public": True}`: what is forgotten is closed. A browser
-brings a cookie, a program an `Authorization: Bearer` header. Whatever changes something on behalf of a cookie must bring the form's own token too,
-because a browser sends cookies along with forms of other people's pages.
+brings a cookie, a program an `Authorization: Bearer` header. Whatever changes something on behalf of a cookie must bring the form's own
+token too, because a browser sends cookies along with forms of other people's pages.
 """
 
 from __future__ import annotations

@@ -22,6 +22,8 @@ logger = logging.getLogger(__name__)
 
 FOLDER = Path(__file__).parent.parent / "static"
 FONTS = Path(__file__).parent.parent.parent / "scorecards" / "fonts"
+TOKENS = Path(__file__).parent.parent.parent / "scorecards" / "templates" / "tokens.css"
+"""The constants of the design, which PDFs and pages share."""
 
 _TYPES = {
     ".css": "text/css; charset=utf-8",
@@ -46,6 +48,7 @@ def files() -> dict[str, File]:
     """Every file that may be sent, by its name: `app.css`, `vendor/htmx/htmx.min.js`, `fonts/…`."""
     found = {str(path.relative_to(FOLDER)): path for path in sorted(FOLDER.rglob("*"))}
     found |= {f"fonts/{path.name}": path for path in sorted(FONTS.glob("*.woff2"))}
+    found["tokens.css"] = TOKENS
     return {name: _read(path) for name, path in found.items() if path.suffix in _TYPES and path.is_file()}
 
 
