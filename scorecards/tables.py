@@ -56,7 +56,7 @@ class Measurement(Table):
     id = BigSerial(primary_key=True)
     series = Integer(default=None)
     starts_on = Date(default=None, help_text="First day of the span, in the zone the source reports in")
-    grain = SmallInt(default=None, help_text="Length of the span, see scorecards.measurement_queries.GRAINS")
+    grain = SmallInt(default=None, help_text="Length of the span, see scorecards.series.GRAINS")
     starts_at = Timestamptz(null=True, default=None, help_text="First moment of a span shorter than a day; null for days and longer")
     value = Numeric(null=True, default=None)
     n = Numeric(null=True, default=None, help_text="Sample behind a reported value, where known")

@@ -11,7 +11,7 @@ import asyncpg
 import pytest
 
 from scorecards import measurement_queries as queries
-from scorecards.measurement_queries import SeriesKey
+from scorecards.series import GRAINS, SeriesKey, canonical
 from vendor_mgmt.database import transaction
 
 FIRST = date(2026, 3, 1)
@@ -40,7 +40,7 @@ async def site(connection: Any, code: str = "lisbon-1") -> int:
 
 
 async def series(connection: Any, measure: str = "decisions_audited", at: int | None = None, **dimensions: str) -> int:
-    key = SeriesKey(site=at or await site(connection), measure=measure, dims_key=queries.canonical(dimensions))
+    key = SeriesKey(site=at or await site(connection), measure=measure, dims_key=canonical(dimensions))
     (number,) = await queries.series_ids(connection, [key])
     return number
 
@@ -49,7 +49,7 @@ def line(
     number: int, day: date, value: object, row: int, *, grain: str = "day", reported_at: str = "\\N", starts_at: str = "\\N", n: str = "\\N"
 ) -> bytes:
     text = "\\N" if value is None else str(value)
-    return f"{number}\t{queries.GRAINS[grain]}\t{day}\t{starts_at}\t{text}\t{n}\t{reported_at}\t{row}\n".encode()
+    return f"{number}\t{GRAINS[grain]}\t{day}\t{starts_at}\t{text}\t{n}\t{reported_at}\t{row}\n".encode()
 
 
 async def store(connection: Any, *lines: bytes, pull: int = 1) -> queries.Merged:

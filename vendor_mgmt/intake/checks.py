@@ -13,7 +13,7 @@ from typing import Any
 import asyncpg
 import msgspec
 
-from scorecards.measurement_queries import SeriesKey
+from scorecards.series import SeriesKey
 from vendor_mgmt.intake.mapping import Known, Stopped
 from vendor_mgmt.intake.source import Check, Then
 

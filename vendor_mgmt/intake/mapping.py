@@ -18,7 +18,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from contracts.period import zone_named
-from scorecards.measurement_queries import GRAINS, SeriesKey, canonical
+from scorecards.series import GRAINS, SeriesKey, canonical
 from vendor_mgmt.intake.source import Cell, Check, Code, Day, Moment, Number, Source, Then
 
 

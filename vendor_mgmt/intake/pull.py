@@ -23,7 +23,8 @@ import httpx
 import msgspec
 
 from scorecards import measurement_queries
-from scorecards.measurement_queries import Merged, SeriesKey
+from scorecards.measurement_queries import Merged
+from scorecards.series import SeriesKey
 from vendor_mgmt import outbound
 from vendor_mgmt.database import transaction
 from vendor_mgmt.engine import DB
