@@ -375,7 +375,7 @@ def document(card: Scorecard, *, edition: Edition, words: Words, digest: str) ->
         name_size="longer" if longest > 120 else "long" if longest > 48 else "",
         running=" · ".join([formats.shortened(vendor, 44), formats.shortened(site, 44), period]),
         period=period,
-        contract=[words("contract.line", contract=card.contract, title=card.contract_title), *_versions(card, words)],
+        contract=[_contract_line(card, words), *_versions(card, words)],
         number=number,
         state=words(f"state.{card.state}"),
         meta=_meta(card, words),
@@ -405,6 +405,12 @@ def document(card: Scorecard, *, edition: Edition, words: Words, digest: str) ->
 
 
 # --- the head and the verdict ---------------------------------------------------------------------------------------------------
+
+
+def _contract_line(card: Scorecard, words: Words) -> str:
+    if not card.contract_title:
+        return words("contract.untitled", contract=card.contract)
+    return words("contract.line", contract=card.contract, title=card.contract_title)
 
 
 def _versions(card: Scorecard, words: Words) -> list[str]:
@@ -437,18 +443,26 @@ def _verdict(card: Scorecard, main: Sequence[KpiResult], ordered: Sequence[KpiRe
         scale=charts.score_scale(card.score, _bands(card, top), _scale_title(card, top, words), top_score=top),
         comparisons=_comparisons(card, words),
         chart=_score_chart(card, words),
-        chart_note=words("score.chart_note") if len(card.score_trend) > 1 else words("score.chart_first"),
+        chart_note=_chart_note(card, words),
         movers=movers,
         movers_note=movers_note,
         money=_money_facts(card, total, words) if edition != "site" else [],
         money_note=words("money.short_note"),
         asks=_asks(card, missed, total, edition, words),
         misses=[_standing(result, card, words) for result in missed[:_MISSES_MOST]],
-        misses_note=words.count("misses.more", len(missed) - _MISSES_MOST) if len(missed) > _MISSES_MOST else "",
+        misses_note=_misses_note(main, len(missed), words),
         unjudged=_unjudged(main, words),
         narrow=[_standing(result, card, words) for result in _narrowest(main)[: max(_NARROW_MOST - len(missed), 0)]],
         words=_overall_words(card, words),
     )
+
+
+def _misses_note(main: Sequence[KpiResult], missed: int, words: Words) -> str:
+    if missed > _MISSES_MOST:
+        return words.count("misses.more", missed - _MISSES_MOST)
+    if missed:
+        return ""
+    return words("misses.none" if any(result.met for result in main) else "misses.none_judged")
 
 
 def _headline(card: Scorecard, main: Sequence[KpiResult], words: Words) -> str:
@@ -525,6 +539,12 @@ def _direction_run(points: Sequence[TrendPoint]) -> int:
             break
         run += step
     return run
+
+
+def _chart_note(card: Scorecard, words: Words) -> str:
+    if len(card.score_trend) > 1:
+        return words("score.chart_note")
+    return words("score.chart_first") if card.score is not None else ""
 
 
 def _score_chart(card: Scorecard, words: Words) -> str:
@@ -883,7 +903,8 @@ def _panels(card: Scorecard, ordered: Sequence[KpiResult], words: Words) -> list
 
 
 def _has_panel(result: KpiResult, card: Scorecard) -> bool:
-    return result.met is False or result.kpi in card.critical or result.status == "no_data"
+    is_silent = result.status == "no_data" and bool(card.trends.get(result_key(result)))
+    return result.met is False or result.kpi in card.critical or is_silent
 
 
 def _panel(result: KpiResult, card: Scorecard, words: Words) -> Panel:

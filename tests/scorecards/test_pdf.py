@@ -485,6 +485,9 @@ def test_everything_missing_is_said_and_nothing_is_made_up() -> None:
     assert "There is no score for this period." in text
     assert "No KPI could be judged." in text
     assert "No score" in text
+    assert "Nothing could be judged." in text
+    assert "Nothing was missed" not in text
+    assert "Contract MSA-2024-17 " in text
 
 
 def test_one_month_of_history_says_that_the_trend_begins_here() -> None:
