@@ -1,6 +1,8 @@
 """What makes measurements quick to add up, and impossible to rewrite.
 
-`measurement_by_day` holds everything that adding a period up needs, now or as of a past moment, so that PostgreSQL reads no row of the table.
+`measurement_current` keeps one current row per span, and holds everything that adding a contract's series up needs, now or as of a past
+moment, so that PostgreSQL reads no row of the table. It leads with the series, because a close adds up one contract at a time; an index that
+leads with the day would make every close look at everybody's days, and cost every pull a second index.
 Superseded rows have an index of their own: there are few of them, and the current ones should not pay for them.
 """
 
@@ -14,11 +16,8 @@ forwards = sql_migration(
     ID,
     DESCRIPTION,
     up="""
-    -- What is included lets a contract's own series be added up from here, without looking at everybody's days.
     CREATE UNIQUE INDEX measurement_current ON measurement (series, starts_on, grain, starts_at) INCLUDE (value, known_at)
         NULLS NOT DISTINCT WHERE superseded_at IS NULL;
-    CREATE INDEX measurement_by_day ON measurement (starts_on, series) INCLUDE (grain, value, known_at)
-        WHERE superseded_at IS NULL AND starts_at IS NULL;
     CREATE INDEX measurement_by_moment ON measurement (starts_at, series) INCLUDE (grain, value, known_at)
         WHERE superseded_at IS NULL AND starts_at IS NOT NULL;
     CREATE INDEX measurement_superseded ON measurement (starts_on, series) INCLUDE (grain, value, known_at, superseded_at)
@@ -63,6 +62,6 @@ forwards = sql_migration(
     DROP FUNCTION refuse_change();
     DELETE FROM knowledge;
     DROP INDEX series_with_dimensions, series_of_measure;
-    DROP INDEX measurement_of_pull, measurement_superseded, measurement_by_moment, measurement_by_day, measurement_current;
+    DROP INDEX measurement_of_pull, measurement_superseded, measurement_by_moment, measurement_current;
     """,
 )
