@@ -20,7 +20,7 @@ from contracts.errors import CannotCompute
 from contracts.period import Period, calendar_anchor, first_measured_on, period_containing, periods
 from scorecards.deriving import derive, in_order, scopes_of
 from scorecards.measurement import Facts, Opening, Relief, Row, Scope, Series, gather, scope_of
-from scorecards.measuring import Measured, Plan, is_enough, measure, plan
+from scorecards.measuring import Measured, Plan, is_enough, measure, plan_of
 from scorecards.pricing.bases import Amounts
 from scorecards.pricing.caps import add_carried, apply_caps
 from scorecards.pricing.earning_back import earn_back
@@ -186,7 +186,7 @@ def evaluate(
     for one in planned:
         contract = one.version.contract
         if id(contract) not in plans:
-            plans[id(contract)] = {name: plan(name, kpi, by_measure) for name, kpi in contract.kpis.items()}
+            plans[id(contract)] = {name: plan_of(name, kpi, facts) for name, kpi in contract.kpis.items()}
         replacing = known.get(one.period.from_on)
         if replacing and not _delivered(facts, one.period.from_on):
             # A period before our data, known only by its results: looked back at, not judged.

@@ -29,8 +29,8 @@ ReliefEffect = Literal["drop_span", "drop_period", "cancel_money"]
 Fact = Literal["value", "met", "level", "points", "credit", "paid", "charge", "failures"]
 
 
-def exact_number(number: Decimal) -> Exact:
-    """The decimal without loss."""
+def exact_number(number: Decimal | Fraction) -> Exact:
+    """The number without loss; whole ones as integers."""
     above, below = number.as_integer_ratio()
     return above if below == 1 else Fraction(above, below)
 
@@ -52,7 +52,8 @@ class Row:
     starts_on: date
     until_on: date
     grain: str
-    value: Decimal | None
+    value: Decimal | Fraction | None
+    """A decimal as delivered; a fraction where it was counted from events (a third of an hour)."""
     n: Decimal | None = None
     part: str = ""
     """For grains below a day: the moment, so that two rows of one day are told apart."""
@@ -127,6 +128,15 @@ class Opening:
     dimensions: Scope = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One single event as a series counts it."""
+
+    on: date
+    event_id: str
+    amount: Exact
+
+
 @dataclass(slots=True)
 class Facts:
     """Everything delivered for one contract, as tallies by series and period."""
@@ -134,6 +144,11 @@ class Facts:
     tallies: dict[Series, dict[date, Tally]] = field(default_factory=dict)
     """By series, then by the period's first day."""
 
+    cases: dict[Series, list[Case]] = field(default_factory=dict)
+    """The single events of series that are counted from events."""
+
+    plans: dict[tuple[str, int], object] = field(default_factory=dict)
+    """Which series each KPI draws on, kept by :func:`scorecards.measuring.plan_of`."""
     _by_measure: dict[str, list[Series]] = field(default_factory=dict)
     _counted: int = -1
 
@@ -174,8 +189,6 @@ def tally(rows: Sequence[Row], from_on: date) -> Tally:
 
 def gather(rows: Iterable[Row], starts: Sequence[date]) -> Facts:
     """Sorts rows into series and periods, which begin on ``starts`` (ascending); rows before the first are left out."""
-
-
     boxes: dict[Series, dict[date, list[Row]]] = {}
     for row in rows:
         index = bisect_right(starts, row.starts_on) - 1

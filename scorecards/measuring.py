@@ -6,12 +6,12 @@ them becomes 0 or 100.  Percentages are never averaged here; a ratio's sides are
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
 from fractions import Fraction
+from types import MappingProxyType
 
-from contracts.document import Counts, Kpi, Signed, Term
+from contracts.document import Counts, Intervals, Kpi, Measure, Percentile, Signed, Stratified, Term
 from contracts.errors import CannotCompute
 from contracts.period import Period
 from scorecards.measurement import EMPTY, Exact, Facts, Relief, Scope, Series, Span, Tally, scope_of
@@ -55,6 +55,13 @@ def measures_of(kpi: Kpi) -> list[str]:
         pairs += [value.mean.of, value.mean.per]
     if value.rate:
         pairs += [value.rate.of, value.rate.to]
+    if value.stratified:
+        pairs += [value.stratified.of, value.stratified.to, value.stratified.volume]
+    if value.intervals:
+        inner = value.intervals
+        pairs += [inner.ratio.of, inner.ratio.to] if inner.ratio else [inner.mean.of, inner.mean.per] if inner.mean else []
+    if value.percentile:
+        pairs += [value.percentile.of, *(one.measure for one in value.percentile.histogram)]
     names = [name for counts in pairs if counts is not None for name, _ in side(counts).terms]
     return list(dict.fromkeys(names))
 
@@ -89,6 +96,8 @@ class Cell:
     below: list[tuple[Series, Exact]]
     lacks: bool = False
     """A measure that the KPI needs has never been delivered here."""
+    volume: Series | None = None
+    """What weighs the cell's stratum, where the KPI is stratified."""
 
 
 @dataclass(slots=True)
@@ -103,6 +112,8 @@ class Plan:
     scopes: dict[Scope, list[Cell]]
     paired: bool
     """Both sides are split by the same dimensions, so that spans pair inside each cell."""
+    adds_up: bool = True
+    """False for reported percentiles, of which nothing can be made together."""
 
 
 def _matches(where: Mapping[str, str | list[str]], site: str, dimensions: Mapping[str, str]) -> bool:
@@ -122,23 +133,36 @@ def _sides(kpi: Kpi) -> tuple[Side, Side | None, Exact]:
     if value.rate:
         each = Fraction(value.rate.each)
         return side(value.rate.of), side(value.rate.to), int(each) if each.denominator == 1 else each
+    if value.stratified:
+        return side(value.stratified.of), side(value.stratified.to), 100
+    if value.intervals is not None and value.intervals.ratio is not None:
+        return side(value.intervals.ratio.of), side(value.intervals.ratio.to), 100
+    if value.intervals is not None and value.intervals.mean is not None:
+        return side(value.intervals.mean.of), side(value.intervals.mean.per), 1
+    if value.percentile:
+        classes = [value.percentile.of] if value.percentile.of else [one.measure for one in value.percentile.histogram]
+        return Side(tuple((name, 1) for name in classes)), None, 1
     counts = value.sum or value.count or value.last or value.given
     if counts is None:
         return Side(()), None, 1
     return side(counts), None, 1
 
 
-def plan(name: str, kpi: Kpi, by_measure: Mapping[str, Sequence[Series]]) -> Plan:
+def plan(
+    name: str, kpi: Kpi, by_measure: Mapping[str, Sequence[Series]], measures: Mapping[str, Measure] = MappingProxyType({})
+) -> Plan:
     """Finds the series that the KPI draws on and groups them by the scope it is judged at."""
     above, below, times = _sides(kpi)
     wanted = [measure for measure, _ in (*above.terms, *(below.terms if below else ()))]
     split: dict[str, set[frozenset[str]]] = {measure: set() for measure in wanted}
+    weighs_by = kpi.value.stratified.volume if kpi.value.stratified is not None else None
     found: dict[tuple[str, Scope], dict[str, Series]] = {}
-    for measure in dict.fromkeys(wanted):
+    for measure in dict.fromkeys([*wanted, weighs_by] if weighs_by else wanted):
         for series in by_measure.get(measure, ()):
             if kpi.where and not _matches(kpi.where, series.site, dict(series.dimensions)):
                 continue
-            split[measure].add(frozenset(dimension for dimension, _ in series.dimensions))
+            if measure in split:
+                split[measure].add(frozenset(dimension for dimension, _ in series.dimensions))
             found.setdefault((series.site, series.dimensions), {})[measure] = series
     names = [names for names in split.values() if names]
     paired = below is not None and all(one == names[0] for one in names[1:])
@@ -156,8 +180,19 @@ def plan(name: str, kpi: Kpi, by_measure: Mapping[str, Sequence[Series]]) -> Pla
             [(held[measure], factor) for measure, factor in (below.terms if below else ()) if measure in held],
             lacks=any(measure not in held for measure in wanted),
         )
+        cell.volume = held.get(weighs_by) if weighs_by is not None else None
         scopes.setdefault(key, []).append(cell)
-    return Plan(name, kpi, above, below, times, scopes, paired)
+    given = measures.get(kpi.value.given) if kpi.value.given is not None else None
+    return Plan(name, kpi, above, below, times, scopes, paired, adds_up=given is None or not given.percentile)
+
+
+def plan_of(name: str, kpi: Kpi, facts: Facts) -> Plan:
+    """The KPI's plan for these facts; made once, because loading and judging both ask for it."""
+    key = (name, id(kpi))
+    held = facts.plans.get(key)
+    if not isinstance(held, Plan):
+        held = facts.plans[key] = plan(name, kpi, facts.by_measure())
+    return held
 
 
 def _expected(period: Period, grain: str) -> int:
@@ -212,6 +247,8 @@ def _measure(
     kpi = plan_.kpi
     if kpi.value.given is not None:
         return _reported(plan_, cells, period, facts, relief, minimum=minimum)
+    if kpi.value.percentile is not None or kpi.value.intervals is not None or kpi.value.stratified is not None:
+        return _by_span(plan_, cells, period, facts, relief, minimum=minimum)
     total = _Sum()
     if plan_.below is not None and not plan_.paired:
         _add_apart(total, plan_, cells, period, facts, relief)
@@ -308,6 +345,14 @@ def _reported(
     if len(came) == 1 and came[0][0].present == 1:
         held = came[0][0]
         outcome = Measured("measured", value=Fraction(held.total), n=held.n, expected=1, present=1, recomputable=False)
+    elif not plan_.adds_up:
+        return Measured(
+            "no_data",
+            expected=len(tallies),
+            present=len(came),
+            recomputable=False,
+            note="several percentiles say nothing together",
+        )
     elif all(held.n for held, _ in came) and all(held.present == 1 for held, _ in came):
         weight = sum((Fraction(held.n or 0) for held, _ in came), Fraction(0))
         value = sum((Fraction(held.total) * Fraction(held.n or 0) for held, _ in came), Fraction(0)) / weight
@@ -460,6 +505,186 @@ def _add_apart(
     total.below = sum(pools[1][span] for span in kept)
 
 
+@dataclass(slots=True)
+class _Kept:
+    """The spans of one cell that are neither relieved nor unpaired, with each series' values."""
+
+    cell: Cell
+    spans: set[Span]
+    above: list[tuple[Mapping[Span, Exact], Exact]]
+    below: list[tuple[Mapping[Span, Exact], Exact]]
+
+
+def _by_span(
+    plan_: Plan, cells: Sequence[Cell], period: Period, facts: Facts, relief: Sequence[Relief], *, minimum: bool
+) -> Measured:
+    """Values that look at spans or single events one by one: percentiles, shares of intervals, strata."""
+    total = _Sum()
+    kept: list[_Kept] = []
+    for cell in cells:
+        above, below = _factor(cell.above, facts, period), _factor(cell.below, facts, period)
+        came = [one for one, _ in above + below if one.present or one.missing]
+        if cell.volume is not None and not came:
+            # A stratum that has volume and was not sampled at all.
+            kept.append(_Kept(cell, set(), [], []))
+        if not came:
+            continue
+        total.came = True
+        total.expected += _expected(period, came[0].grain)
+        claims = [claim for claim in relief if claim.touches(plan_.kpi_name, cell.site, cell.dimensions)]
+        sides = [_spans(one) for one, _ in above + below]
+        every: set[Span] = set().union(*sides)
+        common: set[Span] = set() if cell.lacks else set(sides[0]).intersection(*sides[1:])
+        out = {span for span in every if any(_relieves(claim, span) for claim in claims)}
+        total.relieved += len(out)
+        total.unpaired += len(every - common - out)
+        total.present += len(common - out)
+        kept.append(
+            _Kept(
+                cell,
+                common - out,
+                [(_spans(one), factor) for one, factor in above],
+                [(_spans(one), factor) for one, factor in below],
+            )
+        )
+
+    def outcome(status: Status, note: str | None = None) -> Measured:
+        return Measured(
+            status,
+            expected=total.expected,
+            present=total.present,
+            relieved=total.relieved,
+            unpaired=total.unpaired,
+            note=note,
+        )
+
+    kpi = plan_.kpi
+    if not total.came:
+        return Measured("no_data", expected=period.days if cells else None, present=0, note="nothing was delivered")
+    if total.relieved and not total.present:
+        return outcome("relieved", "the whole period was relieved")
+    if not total.present or (kpi.unpaired == "no_data" and total.unpaired):
+        return outcome("no_data", "what came was empty or had one side only")
+    due = total.expected - total.relieved
+    if kpi.completeness and due > 0 and Fraction(100 * total.present, due) < Fraction(kpi.completeness):
+        return outcome("no_data", f"{total.present} of {due} spans came, {kpi.completeness} % are needed")
+    found = outcome("measured")
+    if kpi.value.percentile is not None:
+        _percentile(found, kpi.value.percentile, kept, period, facts)
+    elif kpi.value.intervals is not None:
+        _intervals(found, kpi.value.intervals, plan_.times, kept)
+    else:
+        assert kpi.value.stratified is not None
+        _stratify(found, kpi.value.stratified, kept, period, facts)
+    if found.status != "measured":
+        return found
+    return _sampled(plan_, period, facts, cells, found, minimum=minimum)
+
+
+def _percentile(found: Measured, rule: Percentile, kept: Sequence[_Kept], period: Period, facts: Facts) -> None:
+    if rule.of is not None:
+        cases: list[Exact] = []
+        for one in kept:
+            days = {span[0] for span in one.spans}
+            for series, _ in one.cell.above:
+                if series not in facts.cases:
+                    found.status, found.note = "no_data", "the single events were not delivered"
+                    return
+                cases += [case.amount for case in facts.cases[series] if case.on in period and case.on in days]
+        found.n = len(cases)
+        if not cases:
+            found.status = "no_volume"
+            return
+        found.value = percentile_of(cases, Fraction(rule.percent), linear=rule.method == "linear")
+        return
+    classes: list[Fraction] = [Fraction(0)] * len(rule.histogram)
+    position = {one.measure: index for index, one in enumerate(rule.histogram)}
+    for one in kept:
+        for (series, _), (values, factor) in zip(one.cell.above, one.above, strict=True):
+            classes[position[series.measure]] += sum((Fraction(values[span]) for span in one.spans), Fraction(0)) * factor
+    found.n = sum(classes, Fraction(0))
+    if found.n == 0:
+        found.status = "no_volume"
+        return
+    found.value = _percentile_of_classes(found, rule, classes)
+
+
+def percentile_of(cases: Sequence[Exact], percent: Fraction, *, linear: bool = False) -> Fraction:
+    """The percentile of single cases.
+
+    By nearest rank it is the smallest case that at least ``percent`` % of all do not exceed; linear, it lies between
+    the two cases beside the rank ``1 + percent/100 × (n − 1)`` (type 7 of Hyndman and Fan, 1996).
+    """
+    ordered = sorted(cases)
+    if not linear:
+        rank = -(-percent * len(ordered) // 100)
+        return Fraction(ordered[max(1, int(rank)) - 1])
+    place = percent / 100 * (len(ordered) - 1)
+    low = int(place)
+    high = min(low + 1, len(ordered) - 1)
+    return ordered[low] + (place - low) * Fraction(ordered[high] - ordered[low])
+
+
+def _percentile_of_classes(found: Measured, rule: Percentile, classes: Sequence[Fraction]) -> Fraction | None:
+    """The class that holds the rank: its upper edge, or linear inside it.  The open class has no edge to name."""
+    wanted = Fraction(rule.percent) / 100 * sum(classes, Fraction(0))
+    below, edge = Fraction(0), Fraction(0)
+    for one, count in zip(rule.histogram, classes, strict=True):
+        if below + count >= wanted and count:
+            if one.up_to is None:
+                found.status, found.note = "no_data", f"the percentile lies in the open class, above {edge}"
+                return None
+            top = Fraction(one.up_to)
+            return top if rule.method == "nearest_rank" else edge + (wanted - below) / count * (top - edge)
+        below += count
+        edge = Fraction(one.up_to) if one.up_to is not None else edge
+    return None
+
+
+def _intervals(found: Measured, rule: Intervals, times: Exact, kept: Sequence[_Kept]) -> None:
+    above: dict[Span, Exact] = {}
+    below: dict[Span, Exact] = {}
+    for one in kept:
+        for span in one.spans:
+            above[span] = above.get(span, 0) + sum(values[span] * factor for values, factor in one.above)
+            below[span] = below.get(span, 0) + sum(values[span] * factor for values, factor in one.below)
+    judged = [times * Fraction(above[span]) / Fraction(below[span]) for span in sorted(below) if below[span]]
+    met = sum(
+        value >= Fraction(rule.at_least) if rule.at_least is not None else value <= Fraction(rule.at_most or 0)
+        for value in judged
+    )
+    found.numerator, found.denominator, found.n = met, len(judged), len(judged)
+    if not judged:
+        found.status = "no_volume"
+        return
+    found.value = Fraction(100 * met, len(judged))
+
+
+def _stratify(found: Measured, rule: Stratified, kept: Sequence[_Kept], period: Period, facts: Facts) -> None:
+    strata: dict[str, list[Fraction]] = {}
+    for one in kept:
+        name = one.cell.site if rule.by == "site" else dict(one.cell.dimensions).get(rule.by, "")
+        own = strata.setdefault(name, [Fraction(0), Fraction(0), Fraction(0)])
+        for values, factor in one.above:
+            own[0] += sum((Fraction(values[span]) for span in one.spans), Fraction(0)) * factor
+        for values, factor in one.below:
+            own[1] += sum((Fraction(values[span]) for span in one.spans), Fraction(0)) * factor
+        if one.cell.volume is not None:
+            own[2] += Fraction(facts.tallies.get(one.cell.volume, {}).get(period.from_on, EMPTY).total)
+    empty = sorted(name for name, (_, to, volume) in strata.items() if volume and not to)
+    if empty and rule.unsampled == "no_data":
+        found.status, found.note = "no_data", f"{', '.join(empty)} has volume and no sample"
+        return
+    used = {name: own for name, own in strata.items() if own[1] and own[2]}
+    whole = sum((volume for _, _, volume in used.values()), Fraction(0))
+    found.n = sum((to for _, to, _ in used.values()), Fraction(0))
+    if whole == 0:
+        found.status = "no_volume"
+        return
+    found.value = 100 * sum((volume * of / to for of, to, volume in used.values()), Fraction(0)) / whole
+    found.note = f"{len(used)} strata weighted by {rule.volume}"
+
+
 def needs_spans(plan_: Plan, period: Period, facts: Facts, relief: Sequence[Relief] = ()) -> set[Series]:
     """The series whose values by span the KPI cannot do without in this period.
 
@@ -467,7 +692,10 @@ def needs_spans(plan_: Plan, period: Period, facts: Facts, relief: Sequence[Reli
     out, and where the last value is wanted.
     """
     claims = [claim for claim in relief if claim.effect != "cancel_money" and _overlaps(claim, period)]
-    apart = plan_.below is not None and not plan_.paired
+    value = plan_.kpi.value
+    apart = (plan_.below is not None and not plan_.paired) or any(
+        (value.percentile, value.intervals, value.stratified)
+    )
     wanted: set[Series] = set()
     for cells in plan_.scopes.values():
         for cell in cells:

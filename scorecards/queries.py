@@ -20,7 +20,7 @@ from contracts.period import Period
 from scorecards import measurement_queries
 from scorecards.evaluating import Planned
 from scorecards.measurement import EMPTY, Facts, Relief, Scope, Series, Span, Tally, exact_number
-from scorecards.measuring import needs_spans, plan
+from scorecards.measuring import needs_spans, plan_of
 from scorecards.pricing.ledger import Payable
 from scorecards.scorecard import KpiResult, Scorecard, TrendPoint, exact, result_key, to_json
 from scorecards.series import canonical
@@ -82,9 +82,8 @@ async def facts_of(
                 _note_arrival(arrivals, by_site[found.series], series.measure, found)
             facts.tallies[series][period.from_on] = _tally(found, earlier)
         wanted: set[Series] = set()
-        by_measure = facts.by_measure()
         for name, kpi in one.version.contract.kpis.items():
-            wanted |= needs_spans(plan(name, kpi, by_measure), period, facts, relief)
+            wanted |= needs_spans(plan_of(name, kpi, facts), period, facts, relief)
         if wanted:
             await _load_spans(connection, facts, {ids[series]: series for series in wanted}, period, as_of)
     return facts

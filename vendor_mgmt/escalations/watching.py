@@ -137,7 +137,11 @@ async def _series(
     connection: Connection, contract: Contract, code: str, vendor: str, contract_ids: Sequence[int], until: date
 ) -> list[Series]:
     found: dict[tuple[str, str, str], list[Observation]] = {}
-    for row in await connection.fetch(_OBSERVED, list(contract_ids), until, PERIODS_WATCHED):
+    # A rule that looks at the target or at missing data can only speak of series that missed or lacked something, or
+    # have a ticket; a rule on another level needs them all.
+    levels = {rule.on.missed for rule in contract.escalation.rules if rule.on.no_data is None}
+    statement = _OBSERVED.format(only=_TROUBLED if levels <= {"target"} else "")
+    for row in await connection.fetch(statement, list(contract_ids), until, PERIODS_WATCHED):
         kpi = contract.kpis.get(row["kpi"])
         if kpi is None or kpi.duty_of == "client":
             continue
@@ -172,7 +176,18 @@ _OBSERVED = """
     SELECT site.code AS site, x.kpi, x.dims_key, x.period_from, x.period_until, x.status, x.numerator, x.denominator,
            x.value, x.met, x.levels
     FROM latest JOIN result x ON x.revision = latest.revision LEFT JOIN site ON site.id = latest.site
+    {only}
     ORDER BY x.period_from, x.id
+"""
+
+_TROUBLED = """
+    WHERE (latest.site, x.kpi, x.dims_key) IN (
+        SELECT l.site, y.kpi, y.dims_key FROM latest l JOIN result y ON y.revision = l.revision
+        WHERE y.met IS NOT TRUE
+    ) OR EXISTS (
+        SELECT FROM ticket t WHERE t.lineage = (SELECT lineage FROM contract WHERE id = ($1::int[])[1])
+           AND t.site IS NOT DISTINCT FROM latest.site AND t.kpi = x.kpi
+    )
 """
 
 
