@@ -62,7 +62,7 @@ from contracts.shape import (
     shape_of,
 )
 
-__all__ = ["MAX_BYTES", "Reading", "read", "write"]
+__all__ = ["MAX_BYTES", "Reading", "read", "read_tree", "write", "write_on_one_line"]
 
 T = TypeVar("T")
 
@@ -134,8 +134,12 @@ def read(data: bytes | str, type_: type[T], *, name: str = "") -> Reading[T]:
     `name` appears in findings; its ending, .json or .yaml, decides the form, and without one the content does.
     Raises TypeError only if the type itself is nothing a document can hold.
     """
+    return read_tree(tree_of(data, name=name), type_)
+
+
+def read_tree(tree: Tree, type_: type[T]) -> Reading[T]:
+    """The same for a tree that has been read already, and perhaps completed from elsewhere. Its findings are among the answer's."""
     shape = shape_of(type_)
-    tree = tree_of(data, name=name)
     value: Any = _FAULT
     left_out: list[str] = []
     if tree.root is not None:
@@ -149,7 +153,7 @@ def read(data: bytes | str, type_: type[T], *, name: str = "") -> Reading[T]:
         tree.report(1, 1, "$", "The document is empty", _repair(shape))
     partial = None if value is _FAULT else value
     document = None if has_errors(tree.findings) else partial
-    return Reading(document, in_order(tree.findings), partial, tuple(left_out), name, tree.root)
+    return Reading(document, in_order(tree.findings), partial, tuple(left_out), tree.name, tree.root)
 
 
 _FAULT: Any = object()
@@ -649,6 +653,15 @@ def write(document: Any) -> bytes:
     value = writer.plain(document)
     lines = list(writer.block(value, 0)) if isinstance(value, dict | list) and value else [writer.flow(value)]
     return ("\n".join(lines) + "\n").encode()
+
+
+def write_on_one_line(value: Any) -> str:
+    """A value as YAML on a single line, `{missed: target, last: 3}`, for a place that has no more room. `read` gives it back.
+
+    Raises TypeError for a value that no document holds.
+    """
+    writer = _Writer()
+    return writer.flow(writer.plain(value))
 
 
 class _Writer:
