@@ -17,7 +17,7 @@ from vendor_mgmt import database, health, problems, work
 from vendor_mgmt.access.scope import Scope
 from vendor_mgmt.boundary import boundary
 from vendor_mgmt.jobs import worker
-from vendor_mgmt.pages import portfolio, scorecards, static_files
+from vendor_mgmt.pages import account, contracts, portfolio, running, scorecards, static_files, tickets
 from vendor_mgmt.service import PULSE_S, Service, service_of
 from vendor_mgmt.settings import Settings
 from vendor_mgmt.signing_in import SignedIn
@@ -40,6 +40,16 @@ def create_app(settings: Settings, url: str, *, stopping: asyncio.Event | None =
             portfolio.portfolio,
             scorecards.scorecards,
             scorecards.scorecard,
+            tickets.tickets,
+            tickets.ticket,
+            contracts.contracts,
+            contracts.contract,
+            running.sources,
+            running.pull_source,
+            running.runs,
+            running.events,
+            account.sign_out,
+            account.problem_types,
             health.health,
             health.ready,
             static_files.static_file,

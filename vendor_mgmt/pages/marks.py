@@ -101,7 +101,8 @@ def of_card_state(state: str, words: PageWords) -> Mark:
 def of_ticket_state(state: str, words: PageWords) -> Mark:
     """A ticket's state, as far as a person needs to tell them apart at a glance."""
     if state in ("closed", "ended", "cancelled"):
-        return Mark(sign="✓" if state == "closed" else "–", word=words(f"ticket_state.{state}"), tone="good" if state == "closed" else "none")
+        is_solved = state == "closed"
+        return Mark(sign="✓" if is_solved else "–", word=words(f"ticket_state.{state}"), tone="good" if is_solved else "none")
     if state == "suppressed":
         return Mark(sign="◆", word=words("ticket_state.suppressed"), tone="none")
     return Mark(sign="●", word=words(f"ticket_state.{state}"), tone="warn" if state != "opened" else "bad")

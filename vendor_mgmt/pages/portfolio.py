@@ -395,14 +395,14 @@ def _figures(
     judged = sum(mark.tone in ("best", "good", "warn", "bad") for mark in tones)
     stale = [card for card in cards if _data(fresh.get(card.site or ""), today)[1] == "bad"]
     silent = [card for card in cards if card.revision_id in missing]
-    credits: dict[str, Decimal] = defaultdict(Decimal)
+    by_currency: dict[str, Decimal] = defaultdict(Decimal)
     for card in cards:
         if card.credit:
-            credits[card.currency] += card.credit
+            by_currency[card.currency] += card.credit
     count = sum(one.tickets for one in shown)
     highest = max((one.level for one in shown), default=0)
     # Currencies are not added: no rate is part of any contract here.
-    amounts = [formats.money(amount, currency, WORDS.language) for currency, amount in sorted(credits.items())]
+    amounts = [formats.money(amount, currency, WORDS.language) for currency, amount in sorted(by_currency.items())]
     return [
         Figure(
             label=WORDS("portfolio.open_tickets"),

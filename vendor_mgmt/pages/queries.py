@@ -361,6 +361,8 @@ class VersionRow(msgspec.Struct, frozen=True, kw_only=True):
     reason: str | None
     sha256: str
     executed_sha256: str | None
+    text: str
+    """The document as it was handed in."""
 
 
 class ContractDetail(msgspec.Struct, frozen=True, kw_only=True):
@@ -382,7 +384,7 @@ async def contract(connection: Connection, scope: Scope, code: str) -> ContractD
 
 
 _VERSIONS = """
-    SELECT n.id, n.number, n.agreed_at, n.reason, n.sha256, n.executed_sha256
+    SELECT n.id, n.number, n.agreed_at, n.reason, n.sha256, n.executed_sha256, n.text
     FROM contract_version n JOIN contract c ON c.id = n.contract WHERE c.code = $1 ORDER BY n.number DESC
 """
 

@@ -217,14 +217,14 @@ async def scorecard(
     service: NamedDependency[Service],
     name: FromPath[str],
     revision: FromQuery[int | None] = None,
-    download: FromQuery[bool] = False,
+    download: FromQuery[str | None] = None,
 ) -> Response[Any]:
     """One scorecard; with `.pdf` after its number, the PDF."""
     number = name.removesuffix(".pdf")
     async with transaction(readonly=True) as connection:
         detail = await queries.card(connection, access, number, revision)
     if number != name:
-        return await pdf_answer(request, service, detail.document, access, as_attachment=download)
+        return await pdf_answer(request, service, detail.document, access, as_attachment=download is not None)
     return show(request, "scorecard.html", compose_card(detail, edition_for(access)))
 
 

@@ -122,6 +122,7 @@ _ENGLISH: dict[str, str] = {
     "tickets.next": "Due next",
     "tickets.empty": "No ticket fits what was chosen.",
     "tickets.empty_next": "Tickets open when a period is closed and a rule of its contract is met.",
+    "tickets.from_level": "Level {level} and above",
     "tickets.overdue": "overdue",
     "ticket.facts": "At a glance",
     "ticket.rule": "Rule",
@@ -218,9 +219,14 @@ _ENGLISH: dict[str, str] = {
     "contract.measure": "Measure",
     "contract.meaning": "Meaning",
     "contract.standings": "Standings",
-    "contract.standing": "{name}: from {from_}",
-    "contract.standing_until": "{name}: from {from_} up to {until}",
-    "contract.standing_below": "{name}: below {until}",
+    "contract.standing_from": "a score of {score} and above",
+    "contract.standing_below": "every score below",
+    "contract.corner": "{amount} at {at}",
+    "contract.band": "{amount} for {band}",
+    "contract.other": "What else is agreed",
+    "contract.holds": "In force",
+    "contract.number": "Number",
+    "contract.scorecards": "Its scorecards",
     "contract.escalation": "When it escalates",
     "contract.no_escalation": "Nothing escalates by this contract.",
     "contract.calls": "calls {to}",
@@ -231,8 +237,7 @@ _ENGLISH: dict[str, str] = {
     "pay.credit": "Credit",
     "pay.bonus": "Bonus",
     "pay.percent_of": "{percent} % of {of}",
-    "pay.amount": "{amount}",
-    "pay.curve": "{steps}",
+    "pay.curve_of": "{curve}, of {of}",
     "pay.each": "each for {what}",
     "pay.for": "for {kpis}",
     "pay.cap": "Cap",
@@ -247,25 +252,35 @@ _ENGLISH: dict[str, str] = {
     "each.contract_year": "contract year",
     "each.calendar_year": "calendar year",
     "each.life": "life of the contract",
+    "escalation.missed": "the level {level} is missed {n} times in {last} judged periods",
+    "escalation.missed_once": "the level {level} is missed",
+    "escalation.no_data": "nothing was delivered in {n} periods in a row",
+    "escalation.cleared": "over after: {by}",
+    "word.yes": "yes",
+    "word.no": "no",
     # Sources
     "sources.title": "Sources",
     "sources.source": "Source",
     "sources.vendor": "Vendor",
     "sources.every_vendor": "several vendors",
     "sources.schedule": "Pulled",
+    "sources.schedule_at": "{every} at {time} ({zone})",
+    "every.hourly": "hourly",
+    "every.daily": "daily",
+    "every.weekly": "weekly",
+    "every.monthly": "monthly",
     "sources.no_schedule": "by hand only",
     "sources.newest": "Data until",
     "sources.last": "Last success",
     "sources.state": "Last pull",
     "sources.refused": "Refused rows",
     "sources.pull": "Pull now",
-    "sources.pulling": "Run {number}",
     "sources.off": "switched off",
     "sources.empty": "No source is described yet.",
     "sources.empty_next": "Describe one and save it with vendor-mgmt source save FILE.",
     "sources.quarantine": "Quarantine",
-    "sources.quarantine_note": "Rows that were not believed, with the reason. Good rows beside them went in; the next pull that brings these "
-    "days again replaces them.",
+    "sources.quarantine_note": "Rows that were not believed, with the reason. Good rows beside them went in; the next pull that brings "
+    "these days again replaces them.",
     "sources.no_quarantine": "Every row that came was believed.",
     "sources.check": "Check",
     "sources.rows": "Rows",
@@ -322,6 +337,9 @@ class PageWords(Words):
     def __init__(self, language: Language) -> None:
         super().__init__(language)
         self._messages = {**self._messages, **MESSAGES[language]}
+
+    def __contains__(self, key: str) -> bool:
+        return key in self._messages
 
     @staticmethod
     def spoken(code: str) -> str:
