@@ -41,6 +41,7 @@ from pathlib import Path
 PROJECT = Path(__file__).resolve().parent.parent
 VENV = PROJECT / ".venv"
 STATIC = PROJECT / "vendor_mgmt" / "static" / "vendor"
+FONTS = PROJECT / "scorecards" / "fonts"
 NODE_VERSION_MIN = 20  # what Tabler asks for
 
 FAILED = 1
@@ -53,6 +54,16 @@ FRONT_END_FILES = {
     "@tabler/core/dist/css/tabler.min.css": "tabler/tabler.min.css",
     "@tabler/core/dist/css/tabler.rtl.min.css": "tabler/tabler.rtl.min.css",
     "@tabler/core/dist/js/tabler.min.js": "tabler/tabler.min.js",
+}
+
+# The faces of the scorecards, below scorecards/fonts, with their licences. They are embedded in every PDF.
+FONT_FILES = {
+    "source-sans/WOFF2/TTF/SourceSans3-Regular.ttf.woff2": "SourceSans3-Regular.ttf.woff2",
+    "source-sans/WOFF2/TTF/SourceSans3-Semibold.ttf.woff2": "SourceSans3-Semibold.ttf.woff2",
+    "source-sans/LICENSE.md": "source-sans-LICENSE.md",
+    "@fontsource/source-serif-4/files/source-serif-4-latin-600-normal.woff2": "source-serif-4-latin-600-normal.woff2",
+    "@fontsource/source-serif-4/files/source-serif-4-latin-ext-600-normal.woff2": "source-serif-4-latin-ext-600-normal.woff2",
+    "@fontsource/source-serif-4/LICENSE": "source-serif-LICENSE",
 }
 
 
@@ -250,16 +261,19 @@ def provide_front_end(stamps: Stamps, *, tests: bool) -> None:
     """Fetch the locked npm packages, running none of their scripts, and copy the files that pages use."""
     digest = digest_of(PROJECT / "package.json", PROJECT / "package-lock.json", Path(__file__))
     name = "front end for tests" if tests else "front end"
-    targets_exist = all((STATIC / target).exists() for target in FRONT_END_FILES.values())
+    copies = {source: STATIC / target for source, target in FRONT_END_FILES.items()}
+    copies |= {source: FONTS / target for source, target in FONT_FILES.items()}
+    targets_exist = all(target.exists() for target in copies.values())
     if targets_exist and stamps.has(name, digest) and (not tests or (PROJECT / "node_modules" / "axe-core").exists()):
         return
     with step("front-end files (npm)"):
         omit = [] if tests else ["--omit=dev"]
         run([*npm_command(), "ci", "--ignore-scripts", "--no-audit", "--no-fund", *omit], environment=npm_environment())
-        shutil.rmtree(STATIC, ignore_errors=True)
-        for source, target in FRONT_END_FILES.items():
-            (STATIC / target).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(PROJECT / "node_modules" / source, STATIC / target)
+        for folder in (STATIC, FONTS):
+            shutil.rmtree(folder, ignore_errors=True)
+        for source, target in copies.items():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(PROJECT / "node_modules" / source, target)
     stamps.note(name, digest)
     if tests:
         stamps.note("front end", digest)
