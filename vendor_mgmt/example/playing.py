@@ -116,11 +116,11 @@ async def save_sources(today: date, address: str, folder: Path, *, as_of: dateti
     return codes
 
 
-async def pull_all(sources: list[str], tell: Tell, *, step: str) -> tuple[int, int, int]:
+async def pull_all(sources: list[str], tell: Tell, *, step: str, until: date | None = None) -> tuple[int, int, int]:
     """Pulls every source, and says how many measurements were added, changed and refused."""
     added = changed = refused = 0
     for index, source in enumerate(sources, 1):
-        result, pulled = await intake_pull.pull_now(intake_pull.Request(source=source))
+        result, pulled = await intake_pull.pull_now(intake_pull.Request(source=source, until=until))
         if pulled is None:
             message = f"the pull of {source} failed: {result.error}"
             raise RuntimeError(message)
@@ -211,7 +211,7 @@ async def play(today: date, address: str, folder: Path, tell: Tell) -> Played:
     contracts = await agree_all(today, tell)
     drops.write_drops(folder, today, as_of=before)
     sources = await save_sources(today, address, folder, as_of=before)
-    added, _, refused = await pull_all(sources, tell, step="pulls, as first reported")
+    added, _, refused = await pull_all(sources, tell, step="pulls, as first reported", until=before.date())
     await grant_relief(today)
     first = await close_all(before, tell, step="months closed", prepared_at=now)
     await issue_before(before.date(), now)

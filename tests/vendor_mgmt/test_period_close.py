@@ -1,0 +1,360 @@
+"""Closing a period: from stored measurements to scorecards and tickets, in the database the service uses."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import asyncpg
+import pytest
+
+from contracts import agreements
+from contracts.document import Contract
+from contracts.reading import read
+from scorecards import queries as scorecard_queries
+from scorecards.evaluating import evaluate_rows, version_of
+from scorecards.measurement import Relief, Row
+from scorecards.measurement_queries import canonical
+from vendor_mgmt import closing
+from vendor_mgmt.database import transaction
+from vendor_mgmt.intake import queries as intake_queries
+from vendor_mgmt.period_close import Closed, close_period
+
+NOW = datetime(2026, 6, 5, 6, tzinfo=UTC)
+SITES = ("lisbon", "cebu")
+
+
+def contract_text(**changes: Any) -> str:
+    """A contract of one vendor, two sites and two workstreams: accuracy, turnaround, backlog; a credit, a cap, a rule."""
+    document: dict[str, Any] = {
+        "contract": "HX-1",
+        "title": "Moderation",
+        "vendor": "harbour",
+        "vendor_name": "Harbour CX",
+        "currency": "EUR",
+        "time_zone": "Europe/Lisbon",
+        "in_force": {"from": "2026-01-01"},
+        "dimensions": ["workstream"],
+        "scope": [{"site": site, "name": site.title(), "workstream": ws} for site in SITES for ws in ("product", "live")],
+        "measures": {
+            "right": {"part_of": "audited"},
+            "audited": {},
+            "in_time": {"part_of": "due"},
+            "due": {},
+            "open_items": {"snapshot": True},
+            "invoice": {"money": True},
+        },
+        "kpis": {
+            "accuracy": {
+                "title": "Accuracy",
+                "clause": "Annex 2, 1",
+                "value": {"ratio": {"of": "right", "to": "audited"}},
+                "for_each": ["site", "workstream"],
+                "levels": [{"at": {"floor": 90, "target": 95}}],
+                "completeness": 50,
+                "no_volume": "not_judged",
+                "score": {"line": [["floor", 0], ["target", 100]]},
+                "points": {"steps": [{"at_least": "target", "give": 0}, {"less_than": "target", "give": 2}]},
+                "repeat": {"last": 1},
+                "weight": 60,
+            },
+            "turnaround": {
+                "title": "In time",
+                "value": {"ratio": {"of": "in_time", "to": "due"}},
+                "target": 97,
+                "no_volume": "not_judged",
+                "weight": 40,
+            },
+            "backlog": {"title": "Backlog", "value": {"last": "open_items"}, "better": "lower", "target": 40},
+        },
+        "money": {
+            "bases": {"charges": {"measure": "invoice"}},
+            "credits": [{"for": "turnaround", "pay": {"percent": {"each": {"give": 2, "below": "target"}}, "of": "charges"}}],
+            "caps": [{"rolling": 3, "percent": 4, "of": "charges"}],
+        },
+        "escalation": {
+            "rules": [{"name": "missed twice", "on": {"missed": "target", "last": 3, "at_least": 2}}],
+            "levels": [
+                {"level": 1, "to": ["vendor.site_lead"], "acknowledge_within": {"days": 1}},
+                {"level": 2, "after": {"days": 3}, "to": ["client.director"]},
+            ],
+        },
+    }
+    return json.dumps(document | changes)
+
+
+async def agreed(text: str | None = None) -> Contract:
+    text = text or contract_text()
+    document = read(text, Contract).required()
+    async with transaction() as connection:
+        await agreements.agree(connection, document, text, at=NOW - timedelta(days=300), actor=1)
+    return document
+
+
+def month(first: date, site: str, workstream: str, *, right: int = 97, in_time: int = 98, days: int | None = None) -> list[Row]:
+    """A month of days with a hundred of each: ``right`` of them right, ``in_time`` of them in time."""
+    rows: list[Row] = []
+    day = first
+    while day.month == first.month and (days is None or day < first + timedelta(days=days)):
+        for measure, value in (("right", right), ("audited", 100), ("in_time", in_time), ("due", 100), ("open_items", 10)):
+            rows.append(a_day(day, site, measure, Decimal(value), workstream))
+        day += timedelta(days=1)
+    return rows
+
+
+def a_day(day: date, site: str, measure: str, value: Decimal | None, workstream: str) -> Row:
+    return Row(site, measure, (("workstream", workstream),), day, day + timedelta(days=1), "day", value)
+
+
+def invoice(first: date, site: str, amount: int = 10_000) -> Row:
+    until = date(first.year + first.month // 12, first.month % 12 + 1, 1)
+    return Row(site, "invoice", (), first, until, "month", Decimal(amount))
+
+
+async def delivered(rows: Iterable[Row], known_at: datetime = NOW) -> None:
+    """Stores rows as they would be after a pull; what was known about the same span before is superseded."""
+    grains = {"day": 4, "month": 6}
+    async with transaction() as connection:
+        sites = {row["code"]: row["id"] for row in await connection.fetch("SELECT id, code FROM site")}
+        series: dict[tuple[int, str, str], int] = {}
+        for row in rows:
+            key = (sites[row.site], row.measure, canonical(dict(row.dimensions)))
+            if key not in series:
+                await connection.execute(
+                    "INSERT INTO series (site, measure, dims_key, dimensions) VALUES ($1, $2, $3::text, $3::text::jsonb) ON CONFLICT DO NOTHING", *key
+                )
+                series[key] = await connection.fetchval(
+                    "SELECT id FROM series WHERE site = $1 AND measure = $2 AND dims_key = $3", *key
+                )
+            await connection.execute(
+                "UPDATE measurement SET superseded_at = $3 WHERE series = $1 AND starts_on = $2 AND superseded_at IS NULL",
+                series[key],
+                row.starts_on,
+                known_at,
+            )
+            await connection.execute(
+                "INSERT INTO measurement (series, starts_on, grain, value, known_at, actor, reason) VALUES ($1, $2, $3, $4, $5, 1, 'test')",
+                series[key],
+                row.starts_on,
+                grains[row.grain],
+                row.value,
+                known_at,
+            )
+
+
+async def closed(first: date, at: datetime = NOW) -> Closed:
+    done = await close_period("HX-1", first, at=at)
+    assert done is not None
+    return done
+
+
+async def cards() -> dict[tuple[str, date], scorecard_queries.Stored]:
+    """The latest revision of every scorecard, by site and first day."""
+    async with transaction() as connection:
+        numbers = [row["number"] for row in await connection.fetch("SELECT number FROM scorecard ORDER BY number")]
+        stored = [await scorecard_queries.scorecard(connection, number) for number in numbers]
+    return {(one.document.site, one.document.from_): one for one in stored if one is not None}
+
+
+async def issue_everything() -> None:
+    async with transaction() as connection:
+        await scorecard_queries.issue(connection, await scorecard_queries.drafts(connection, date(2030, 1, 1)), at=NOW, actor=1)
+
+
+JANUARY, FEBRUARY, MARCH, APRIL = (date(2026, number, 1) for number in range(1, 5))
+
+
+async def test_a_month_becomes_one_draft_for_each_site_with_its_score_and_credit(database: str) -> None:
+    await agreed()
+    await delivered([*month(JANUARY, "lisbon", "product"), *month(JANUARY, "lisbon", "live", right=93)])
+    await delivered([*month(JANUARY, "cebu", "product", in_time=96), invoice(JANUARY, "lisbon"), invoice(JANUARY, "cebu")])
+
+    done = await closed(JANUARY)
+
+    assert [(one.outcome, one.revision) for one in done.saved] == [("drafted", 0), ("drafted", 0)]
+    lisbon, cebu = (await cards())["lisbon", JANUARY].document, (await cards())["cebu", JANUARY].document
+    assert {(r.kpi, r.dimensions.get("workstream")): r.value for r in lisbon.results if r.kpi == "accuracy"} == {
+        ("accuracy", "product"): Decimal(97),
+        ("accuracy", "live"): Decimal(93),
+    }
+    # 60 × (100 + 60) ÷ 2 + 40 × 100, of 100: the live team stands at three fifths of the way from floor to target.
+    assert lisbon.score == Decimal(88)
+    assert [total.credit for total in lisbon.totals] == [Decimal("0.00")]
+    # One point short of 97 costs 2 % of 10 000.
+    assert [total.credit for total in cebu.totals] == [Decimal("200.00")]
+    assert {one.number.rsplit("-", 1)[0] for one in (lisbon, cebu)} == {"HARBOUR-2026"}
+
+
+async def test_closing_again_changes_nothing(database: str) -> None:
+    await agreed()
+    await delivered([*month(JANUARY, "lisbon", "product"), invoice(JANUARY, "lisbon")])
+    first = await closed(JANUARY)
+    before = await cards()
+
+    again = await closed(JANUARY, NOW + timedelta(days=1))
+
+    assert [one.outcome for one in again.saved] == ["unchanged"] * len(first.saved)
+    assert {key: one.sha256 for key, one in (await cards()).items()} == {key: one.sha256 for key, one in before.items()}
+
+
+async def test_a_correction_refreshes_a_draft_and_revises_what_was_issued(database: str) -> None:
+    await agreed()
+    await delivered([*month(JANUARY, "lisbon", "product"), invoice(JANUARY, "lisbon")])
+    await closed(JANUARY)
+    await delivered([a_day(date(2026, 1, 3), "lisbon", "right", Decimal(10), "product")], NOW + timedelta(hours=1))
+    refreshed = await closed(JANUARY)
+    assert {one.outcome for one in refreshed.saved} == {"refreshed", "unchanged"}
+    await issue_everything()
+    issued = (await cards())["lisbon", JANUARY]
+
+    await delivered([a_day(date(2026, 1, 3), "lisbon", "right", Decimal(97), "product")], NOW + timedelta(hours=2))
+    revised = await closed(JANUARY)
+
+    assert {(one.outcome, one.revision) for one in revised.saved} == {("revised", 1), ("unchanged", 0)}
+    async with transaction() as connection:
+        kept = await scorecard_queries.scorecard(connection, issued.document.number, 0)
+    assert kept is not None
+    assert (kept.sha256, kept.state) == (issued.sha256, "issued")
+    with pytest.raises(asyncpg.RestrictViolationError):
+        async with transaction() as connection:
+            await connection.execute("UPDATE revision SET score = 100 WHERE state = 'issued'")
+    with pytest.raises(asyncpg.RestrictViolationError):
+        async with transaction() as connection:
+            await connection.execute("DELETE FROM result")
+
+
+async def test_two_closes_at_once_make_one_scorecard_and_one_ticket(database: str) -> None:
+    await agreed()
+    for first in (JANUARY, FEBRUARY):
+        await delivered([*month(first, "lisbon", "product", in_time=90), invoice(first, "lisbon")])
+    await closed(JANUARY)
+
+    await asyncio.gather(*(closed(FEBRUARY) for _ in range(4)))
+
+    async with transaction() as connection:
+        assert await connection.fetchval("SELECT count(*) FROM scorecard WHERE period_from = $1", FEBRUARY) == len(SITES)
+        assert await connection.fetchval("SELECT count(*) FROM revision") == 2 * len(SITES)
+        assert await connection.fetch("SELECT kpi, state FROM ticket") == [("turnaround", "opened")]
+
+
+async def test_a_feed_that_never_came_is_no_data_and_neither_zero_nor_full(database: str) -> None:
+    await agreed()
+    await delivered([*month(JANUARY, "lisbon", "product"), invoice(JANUARY, "lisbon")])
+    await delivered(month(FEBRUARY, "lisbon", "product", days=5))
+    await closed(JANUARY)
+    await closed(FEBRUARY)
+
+    february = (await cards())["lisbon", FEBRUARY].document
+
+    accuracy = next(result for result in february.results if result.kpi == "accuracy")
+    assert (accuracy.status, accuracy.value, accuracy.score, accuracy.met) == ("no_data", None, None, None)
+    assert (accuracy.spans_present, accuracy.spans_expected) == (5, 28)
+    # Accuracy hands its weight on to turnaround, which was met.
+    assert february.score == Decimal(100)
+    assert accuracy.streak == 1
+
+
+def generated(seed: int, months: Sequence[date]) -> tuple[list[Row], list[Relief]]:
+    """Months of days with everything that goes wrong: absent, empty and zero values, one side only, relief."""
+    draw = random.Random(seed)  # noqa: S311 - figures for a test
+    rows: list[Row] = []
+    for first in months:
+        for site in SITES:
+            rows.append(invoice(first, site, draw.randrange(5_000, 20_000)))
+            for workstream in ("product", "live"):
+                for row in month(first, site, workstream, right=draw.randrange(88, 100), in_time=draw.randrange(93, 100)):
+                    fate = draw.random()
+                    if fate < 0.05:
+                        continue
+                    value = None if fate < 0.08 else Decimal(0) if fate < 0.09 else row.value
+                    rows.append(a_day(row.starts_on, site, row.measure, value, workstream))
+    relief = [
+        Relief(months[-1] + timedelta(days=4), months[-1] + timedelta(days=9), "drop_span", "accuracy", "lisbon"),
+        Relief(months[0] + timedelta(days=2), months[0] + timedelta(days=5), "drop_span", None, "cebu", (("workstream", "live"),)),
+    ]
+    return rows, relief
+
+
+async def grant(relief: Sequence[Relief]) -> None:
+    async with transaction() as connection:
+        contract = await agreements.contract(connection, "HX-1")
+        sites = {code: number for number, code in (await agreements.sites_of(connection, SITES)).items()}
+        for claim in relief:
+            number = await intake_queries.claim_relief(
+                connection,
+                contract=contract.id,
+                cause="outage",
+                relief_from=claim.from_on,
+                relief_until=claim.until_on,
+                effect=claim.effect,
+                claimed_by=1,
+                now=NOW,
+                site=sites[claim.site or ""],
+                kpi=claim.kpi,
+                dimensions=dict(claim.dimensions),
+            )
+            await intake_queries.decide_relief(connection, number, approve=True, decided_by=2, decision="agreed", now=NOW)
+
+
+@pytest.mark.parametrize("seed", range(6))
+async def test_months_closed_one_by_one_from_the_database_equal_one_run_over_the_rows(database: str, seed: int) -> None:
+    """The database adds up, keeps results and looks back at them; a file run does everything in memory, at once."""
+    document = await agreed()
+    months = (JANUARY, FEBRUARY, MARCH, APRIL)
+    rows, relief = generated(seed, months)
+    await delivered(rows)
+    await grant(relief)
+    for first in months:
+        await closed(first)
+    expected = evaluate_rows([version_of(document)], rows, relief=relief)
+
+    stored = await cards()
+
+    assert len(expected.results) == len(months) * len(SITES) * 4
+    for result in expected.results:
+        mine = stored[result.site or "", result.from_].document.results
+        assert [one for one in mine if (one.kpi, one.dimensions) == (result.kpi, result.dimensions)] == [result]
+    for total in expected.totals:
+        if total.scope:
+            assert stored[total.scope["site"], total.from_].document.totals == [total]
+    lines = [line for record in expected.records for line in record.lines if line.scope.get("site")]
+    assert sorted(map(written, lines)) == sorted(written(line) for one in stored.values() for line in one.document.lines)
+
+
+def written(line: Any) -> str:
+    """A money line as text, numbers in one form, so that one read back from JSON can be compared."""
+    inputs: Mapping[str, Any] = {name: str(value) for name, value in line.inputs.items()}
+    return f"{line.step} {line.kind} {line.scope} {line.from_} {line.kpi} {line.rule} {sorted(inputs.items())} {line.base_amount} {line.amount}"
+
+
+async def test_an_amendment_inside_a_month_judges_it_in_two_parts(database: str) -> None:
+    await agreed()
+    stricter = json.loads(contract_text(version="2", in_force={"from": "2026-01-16"}))
+    stricter["kpis"]["turnaround"]["target"] = 99
+    await agreed(json.dumps(stricter))
+    await delivered([*month(JANUARY, "lisbon", "product", in_time=98)])
+
+    await closed(JANUARY)
+
+    parts = [r for r in (await cards())["lisbon", JANUARY].document.results if r.kpi == "turnaround"]
+    assert [(r.version, r.from_, r.until, r.denominator, r.met) for r in parts] == [
+        ("1", JANUARY, date(2026, 1, 16), Decimal(1500), True),
+        ("2", date(2026, 1, 16), FEBRUARY, Decimal(1600), False),
+    ]
+
+
+async def test_a_contract_closes_every_month_that_is_over_and_none_that_runs(database: str) -> None:
+    await agreed()
+    await delivered([*month(JANUARY, "lisbon", "product"), *month(FEBRUARY, "lisbon", "product")])
+
+    done = await closing.close_contract("HX-1", at=datetime(2026, 2, 28, 23, 59, tzinfo=UTC))
+    assert [one.period_from for one in done] == [JANUARY]
+
+    # Lisbon is on UTC in winter, so the month is over at midnight there.
+    done = await closing.close_contract("HX-1", at=datetime(2026, 3, 1, tzinfo=UTC))
+    assert [one.period_from for one in done] == [JANUARY, FEBRUARY]
