@@ -159,6 +159,7 @@ def changes(
     for step in steps:
         if since is None or series.observations[step.index].from_ >= since:
             run.follow(step)
+    run.take_back_closing(condition)
     run.assess(found_kinds)
     run.inhibit(condition, inhibited_until)
     return tuple(change for draft in run.drafts if (change := draft.change) is not None)
@@ -217,23 +218,26 @@ class _Run:
         self.inhibitor = inhibitor
         self.drafts = drafts
         self.current = current
-        self.recorded = {period for draft in drafts for period in draft.breaches}
+        self.recorded = {period: draft for draft in drafts for period in draft.breaches}
         self.index_of = {each.from_: index for index, each in enumerate(series.observations)}
-        self.is_answered = False  # whether a ticket has a period of the present episode on record
+        self.answered_by: _Draft | None = None  # the ticket that has the last period of the present episode on record
 
     def follow(self, step: Step) -> None:
         observation = self.series.observations[step.index]
         if step.event is EventKind.OPEN:
-            self.is_answered = False
+            self.answered_by = None
         if _is_breach(step):
             if observation.from_ in self.recorded:
-                self.is_answered = True
+                self.answered_by = self.recorded[observation.from_]
             else:
                 self._breach(step)
         elif step.event is EventKind.CLEAR:
             self._clear(observation.from_)
 
     def _breach(self, step: Step) -> None:
+        if step.event is None and self.answered_by is not None and self.answered_by.ticket.is_ended_by_decision:
+            # Somebody ended the ticket while the problem went on; it is theirs until it has eased once.
+            return
         observation = self.series.observations[step.index]
         severity = observed_severity(observation, self.rule)
         if self.current is not None:
@@ -244,27 +248,18 @@ class _Run:
                 is_recurrence=step.event is not None,
             )
             self.current.take(event, self.at, self.calendars)
-        elif step.event is None and self.is_answered:
-            # A person cancelled the ticket while the problem went on; it is theirs until it has eased once.
-            return
         else:
-            self._open(step)
-        self.recorded.add(observation.from_)
-        self.is_answered = True
+            self.current = self._opened(step)
+        self.recorded[observation.from_] = self.answered_by = self.current
 
-    def _open(self, step: Step) -> None:
+    def _opened(self, step: Step) -> _Draft:
         observation = self.series.observations[step.index]
         severity = observed_severity(observation, self.rule)
-        previous = max(
-            (draft for draft in self.drafts if draft.ticket.closed_at is not None),
-            key=lambda draft: (draft.ticket.closed_at or self.at, draft.ticket.opened_at),
-            default=None,
-        )
+        previous = next((draft for draft in reversed(self.drafts) if draft.ticket.closed_at is not None), None)
         if previous is not None and previous.ticket.state is TicketState.CLOSED and self._is_recent(previous.ticket, step.index):
             event = tickets.Reopen(period_from=observation.from_, period_until=observation.until, severity=severity)
             previous.take(event, self.at, self.calendars)
-            self.current = previous
-            return
+            return previous
         repeats = previous if previous is not None and previous.ticket.state is TicketState.CLOSED else None
         opened = tickets.open_ticket(
             TicketKey.of(self.series, self.rule),
@@ -284,7 +279,7 @@ class _Run:
         )
         draft.took(opened)
         self.drafts.append(draft)
-        self.current = draft
+        return draft
 
     def _is_recent(self, closed: Ticket, index: int) -> bool:
         """Whether fewer periods than the reopen window lie between the period it was closed on and this one."""
@@ -292,11 +287,31 @@ class _Run:
         return closed_index is not None and index - closed_index < closed.policy.reopen_within_periods
 
     def _clear(self, period_from: date) -> None:
-        if self.current is None or period_from <= self.current.ticket.period_from or period_from in self.current.clears:
+        if self.current is None or period_from in self.current.clears:
+            return
+        if period_from <= max(self.current.breaches, default=self.current.ticket.period_from):
+            # What a correction shows to have cleared before the problem came back is history, not news.
             return
         self.current.take(tickets.Cleared(period_from=period_from), self.at, self.calendars)
         if not self.current.ticket.state.is_open:
             self.current = None
+
+    def take_back_closing(self, condition: Condition) -> None:
+        """Open a ticket again that closed by itself on good months which, corrected, were not good enough."""
+        closed = self.answered_by
+        if self.current is not None or closed is None or not condition.state.is_active:
+            return
+        if closed.ticket.close_reason == tickets.AUTO_RESOLVED and closed.ticket.rule == self.rule:
+            last = self.series.observations[self.index_of[max(closed.breaches)]]
+            event = tickets.Reopen(
+                period_from=last.from_,
+                period_until=last.until,
+                severity=closed.ticket.severity,
+                is_correction=True,
+                reason="the months it closed on were corrected",
+            )
+            closed.take(event, self.at, self.calendars)
+            self.current = closed
 
     def assess(self, found_kinds: Sequence[PeriodKind]) -> None:
         """Close what has proved effective. A breach has already opened the ticket again."""

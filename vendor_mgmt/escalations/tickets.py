@@ -33,6 +33,7 @@ from vendor_mgmt.escalations.clocks import ClockName, Deadline, Stopwatch, end_o
 from vendor_mgmt.escalations.rules import DEADLINE_PERCENT, BusinessSpan, Policy, RuleParameters, Severity, TicketKey, Unless
 
 __all__ = [
+    "AUTO_RESOLVED",
     "SYSTEM",
     "Acknowledge",
     "ActionDone",
@@ -186,6 +187,7 @@ class Ticket(msgspec.Struct, frozen=True, kw_only=True):
     closed_at: datetime | None = None
     closed_period_from: date | None = None
     close_reason: str = ""
+    is_ended_by_decision: bool = False
     watches: tuple[Stopwatch, ...] = ()
     sequence: int = 0
     token: int = 0
@@ -322,9 +324,15 @@ class ReleaseHold(msgspec.Struct, frozen=True, kw_only=True, tag="release_hold")
 
 
 class Reopen(msgspec.Struct, frozen=True, kw_only=True, tag="reopen"):
+    """Opened again: the problem came back, or, with `is_correction`, a correction shows that it had not gone. Only the former
+    takes the ticket a level higher.
+    """
+
     period_from: date
     period_until: date
     severity: Severity
+    is_correction: bool = False
+    reason: str = ""
 
 
 class Comment(msgspec.Struct, frozen=True, kw_only=True, tag="comment"):
@@ -394,6 +402,9 @@ _GUARDS: Mapping[type, tuple[frozenset[TicketState], frozenset[Side]]] = {
 }
 
 _NEEDS_REASON = (RejectPlan, Cancel, EndScope, Dispute, SettleDispute, RaiseLevel, LowerLevel, Hold)
+
+AUTO_RESOLVED = "auto_resolved"
+"""Why a ticket of the first level closed when its condition cleared."""
 
 _SUPPRESSED = "suppressed"
 _DECIDING = "the plan is with the client"
@@ -590,15 +601,15 @@ class _Move:
         )
         self.record("suppressed", to=TicketState.SUPPRESSED, reason=event.inhibitor, detail={"from": event.from_.isoformat()})
 
-    def reopen(self, kind: str, severity: Severity, period_from: date, reason: str = "") -> None:
+    def reopen(self, severity: Severity, period_from: date, reason: str = "", *, is_correction: bool = False) -> None:
         """Opened one level higher, with clocks from zero. Its plan did not hold, so a new one must differ from it."""
         policy = self.ticket.policy
-        level = min(policy.top_level, self.ticket.level + 1)
+        level = self.ticket.level if is_correction else min(policy.top_level, self.ticket.level + 1)
         closed_on = self.ticket.closed_at.date() if self.ticket.closed_at is not None else None
         self.set(
             level=level,
             severity=max(self.ticket.severity, severity, key=lambda each: each.rank),
-            recurrence=self.ticket.recurrence + 1,
+            recurrence=self.ticket.recurrence + int(not is_correction),
             reopened=self.ticket.reopened + 1,
             form="full" if closed_on is None else plans.required_form(closed_on, self.at.date(), policy.repeat_within_days),
             plan_refused=self.ticket.plan is not None,
@@ -614,8 +625,8 @@ class _Move:
             is_exhausted=False,
             watches=_first_watches(policy, level, self.at),
         )
-        self.record(kind, to=TicketState.OPENED, reason=reason, period_from=period_from, detail={"level": level})
-        self.tell_all(kind)
+        self.record("reopened", to=TicketState.OPENED, reason=reason, period_from=period_from, detail={"level": level})
+        self.tell_all("reopened")
 
     def done(self) -> Transition:
         if self.records:
@@ -778,7 +789,7 @@ def _assess(move: _Move, event: AssessEffect) -> Refusal | None:
     if outcome is plans.Outcome.EFFECTIVE:
         move.close(TicketState.CLOSED, "closed", "effective", event.period_from)
     else:
-        move.reopen("reopened", move.ticket.severity, event.period_from, "the plan did not prove effective")
+        move.reopen(move.ticket.severity, event.period_from, "the plan did not prove effective")
     return None
 
 
@@ -789,7 +800,7 @@ def _breached(move: _Move, event: Breached) -> None:
     zone = move.calendars.vendor.calendar.zone
     observed = ticket.implemented_at is not None and event.period_from > ticket.implemented_at.astimezone(zone).date()
     if ticket.state is TicketState.EFFECTIVENESS_CHECK and observed:
-        move.reopen("reopened", event.severity, event.period_from, "the plan did not prove effective")
+        move.reopen(event.severity, event.period_from, "the plan did not prove effective")
         return
     move.set(recurrence=ticket.recurrence + int(event.is_recurrence), cleared_from=None)
     move.record(
@@ -815,7 +826,7 @@ def _cleared(move: _Move, event: Cleared) -> None:
         and ticket.state in (TicketState.OPENED, TicketState.ACKNOWLEDGED)
     )
     if by_itself:
-        move.close(TicketState.CLOSED, "closed", "auto_resolved", event.period_from)
+        move.close(TicketState.CLOSED, "closed", AUTO_RESOLVED, event.period_from)
         return
     move.record("cleared", period_from=event.period_from)
 
@@ -829,11 +840,13 @@ def _withdrawn(move: _Move, event: Withdrawn) -> None:
 
 @_on(Cancel)
 def _cancel(move: _Move, event: Cancel) -> None:
+    move.set(is_ended_by_decision=True)
     move.close(TicketState.CANCELLED, "cancelled", event.reason)
 
 
 @_on(EndScope)
 def _end(move: _Move, event: EndScope) -> None:
+    move.set(is_ended_by_decision=True)
     move.close(TicketState.ENDED, "ended", event.reason)
 
 
@@ -948,7 +961,7 @@ def _release_hold(move: _Move, event: ReleaseHold) -> Refusal | None:
 
 @_on(Reopen)
 def _reopen(move: _Move, event: Reopen) -> None:
-    move.reopen("reopened", event.severity, event.period_from)
+    move.reopen(event.severity, event.period_from, event.reason, is_correction=event.is_correction)
 
 
 @_on(Comment)

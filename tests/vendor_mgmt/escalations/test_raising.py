@@ -141,6 +141,34 @@ def test_relief_granted_later_takes_the_breach_away_and_says_why() -> None:
     assert book.states == ["cancelled"]
 
 
+def test_a_correction_of_the_month_that_closed_a_ticket_opens_it_again() -> None:
+    book = Book(rule(window=Window(open_m=1, open_n=1, clear_n=1)))
+    book.close("GBG")
+    assert book.states == ["closed"]
+    book.close("GBB")
+    assert book.states == ["opened"]
+    assert book.known[0].facts[-1].kind == "reopened"
+
+
+@pytest.mark.parametrize("corrected", ["BGH", "BHG", "BGX", "BUG"])
+def test_a_ticket_that_closed_on_months_which_were_not_good_is_open_again_at_the_same_level(corrected: str) -> None:
+    book = Book(rule(clear_level="clear"))
+    book.close("BGG")
+    assert book.states == ["closed"]
+    [change] = book.close(corrected)
+    assert [(each.kind, each.reason) for each in change.records] == [("reopened", "the months it closed on were corrected")]
+    assert (book.states, change.ticket.level, change.ticket.recurrence) == (["opened"], 1, 0)
+    assert book.close(corrected) == ()
+
+
+def test_a_clear_that_a_correction_moves_before_a_later_breach_is_no_news() -> None:
+    book = Book(rule(window=Window(open_m=1, open_n=1, clear_n=1)))
+    for periods in ("GBBG", "GBGG", "GBGGB"):
+        book.close(periods)
+    assert book.states == ["opened"]
+    assert book.close("GBGGB") == ()
+
+
 def test_what_a_person_cancelled_stays_cancelled_until_the_problem_has_eased() -> None:
     book = Book(rule(window=Window(open_m=1, open_n=1, clear_n=2)))
     book.close("B")
@@ -292,8 +320,9 @@ class RaisingMachine(RuleBasedStateMachine):
     def an_opened_problem_that_still_runs_is_not_without_a_ticket(self) -> None:
         if hasattr(self, "book"):
             condition, _ = evaluate(kinds(series(self.periods).observations, self.book.rule), self.book.rule.window)
-            ended_by_people = {"cancelled", "ended"} & set(self.book.states)
-            if condition.state is State.BREACHING and not ended_by_people:
+            ended_by_people = any(each.ticket.is_ended_by_decision for each in self.book.known)
+            inhibited = any(each.ticket.close_reason == "cleared while inhibited" for each in self.book.known)
+            if condition.state.is_active and not ended_by_people and not inhibited:
                 assert any(each.ticket.state.is_open for each in self.book.known)
 
 
