@@ -11,10 +11,14 @@ from litestar import Litestar, Request
 from litestar.config.compression import CompressionConfig
 from litestar.datastructures import State
 from litestar.di import Provide
+from litestar.openapi.config import OpenAPIConfig
+from litestar.openapi.plugins import JsonRenderPlugin
+from litestar.openapi.spec import Components, SecurityScheme
 
 from scorecards.rendering import Renderer
 from vendor_mgmt import database, health, problems, work
 from vendor_mgmt.access.scope import Scope
+from vendor_mgmt.api import v1
 from vendor_mgmt.boundary import boundary
 from vendor_mgmt.jobs import worker
 from vendor_mgmt.pages import account, contracts, portfolio, running, scorecards, static_files, tickets
@@ -50,6 +54,7 @@ def create_app(settings: Settings, url: str, *, stopping: asyncio.Event | None =
             running.events,
             account.sign_out,
             account.problem_types,
+            v1.router,
             health.health,
             health.ready,
             static_files.static_file,
@@ -66,13 +71,34 @@ def create_app(settings: Settings, url: str, *, stopping: asyncio.Event | None =
         # In order of start; they stop in the reverse.
         lifespan=[_database, _renderer, _worker, _clock],
         request_max_body_size=REQUEST_BYTES_MAX,
-        openapi_config=None,
+        openapi_config=_openapi(),
         logging_config=None,
         state=State({"service": service}),
         debug=False,
     )
     app.asgi_handler = boundary(app.asgi_handler, settings)
     return app
+
+
+def _openapi() -> OpenAPIConfig:
+    """The description at `/api/v1/openapi.json`. No viewer: those at hand load their scripts from elsewhere, which our pages forbid."""
+    return OpenAPIConfig(
+        title="vendor-mgmt",
+        version="1",
+        description=(v1.__doc__ or "").strip(),
+        # Below this path Litestar answers in its own way what does not exist, so it has nothing else below it.
+        path="/api/v1/openapi",
+        render_plugins=[JsonRenderPlugin()],
+        use_handler_docstrings=True,
+        security=[{"token": []}],
+        components=Components(
+            security_schemes={
+                "token": SecurityScheme(
+                    type="http", scheme="bearer", description="The token in the file `access_token` in the data folder of the service."
+                )
+            }
+        ),
+    )
 
 
 def _service(state: State) -> Service:

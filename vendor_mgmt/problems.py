@@ -201,7 +201,10 @@ def _faults(error: Exception) -> list[Fault]:
     if not isinstance(error, ValidationException) or not isinstance(error.extra, list):
         return []
     return [
-        Fault(where=f"{one.get('source', 'body')} {one.get('key', '')}".strip(), problem=str(one.get("message", "cannot be used")))
+        Fault(
+            where=f"{getattr(one.get('source'), 'value', 'body')} {one.get('key', '')}".strip(),
+            problem=str(one.get("message", "cannot be used")),
+        )
         for one in error.extra
         if isinstance(one, dict)
     ]

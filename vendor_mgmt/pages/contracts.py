@@ -18,6 +18,7 @@ from litestar.params import FromPath, FromQuery
 
 from contracts.curve import Curve
 from contracts.document import (
+    After,
     Base,
     Cap,
     Contract,
@@ -30,6 +31,7 @@ from contracts.document import (
     Pay,
     Payment,
     ScopeOfWork,
+    Within,
 )
 from contracts.errors import NotFound
 from scorecards import formats
@@ -238,7 +240,12 @@ def _kpi_line(code: str, kpi: Kpi) -> KpiLine:
         conditions.append(WORDS("contract.sample", n=_number(kpi.sample.at_least)))
     if kpi.completeness:
         conditions.append(WORDS("contract.completeness", percent=_number(kpi.completeness)))
-    said = {"title", "clause", "definition", "value", "unit", "better", "boundary", "target", "levels"}
+    conditions.append(WORDS("contract.for_each", what=WORDS("word.and").join(kpi.for_each)))
+    if kpi.no_volume is not None:
+        conditions.append(WORDS(f"contract.no_volume_{kpi.no_volume}"))
+    if kpi.sampled:
+        conditions.append(WORDS("contract.sampled"))
+    said = {"title", "clause", "definition", "value", "unit", "better", "boundary", "target", "levels", "for_each", "no_volume", "sampled"}
     said |= {"completeness", "score", "weight", "critical"}
     if kpi.sample is not None and set(_builtins(kpi.sample)) <= {"at_least", "otherwise"} and kpi.sample.otherwise == "not_measured":
         said.add("sample")
@@ -410,16 +417,29 @@ def _rule(rule: EscalationRule) -> Term:
         sentence = WORDS("escalation.missed", level=on.missed, n=on.at_least, last=on.last)
     if on.kpi is not None:
         sentence = f"{sentence} ({on.kpi})"
-    cleared = in_words(_builtins(rule.clear))
-    more = [WORDS("escalation.cleared", by=cleared)] if cleared else []
+    more = [WORDS.count("escalation.cleared", rule.clear.good, level=rule.clear.level)]
+    more += rest_of(rule.clear, {"good", "level"})
     more += rest_of(rule, {"name", "on", "clear", "severity", "clause"})
     return Term(kind=WORDS(f"severity.{rule.severity}"), name=rule.name, clause=rule.clause or "", sentence=sentence, more=more)
 
 
 def _level(level: EscalationLevel) -> Term:
     to = ", ".join(WORDS.spoken(role.replace(".", " ")) for role in level.to)
-    more = rest_of(level, {"level", "to"})
+    more = []
+    if level.after is not None:
+        more.append(WORDS("escalation.after", time=_business_time(level.after), unless=WORDS.spoken(level.after.unless).lower()))
+    if level.acknowledge_within is not None:
+        more.append(WORDS("escalation.acknowledge", time=_business_time(level.acknowledge_within)))
+    if level.plan_within is not None:
+        more.append(WORDS("escalation.plan", time=_business_time(level.plan_within)))
+    more += rest_of(level, {"level", "to", "after", "acknowledge_within", "plan_within"})
     return Term(kind=WORDS("level", level=level.level), name="", clause="", sentence=WORDS("contract.calls", to=to), more=more)
+
+
+def _business_time(span: After | Within) -> str:
+    parts = [WORDS.count("span.business_days", span.days)] if span.days else []
+    parts += [WORDS.count("span.business_hours", span.hours)] if span.hours else []
+    return " ".join(parts) or WORDS("span.at_once")
 
 
 _SHOWN_ELSEWHERE = frozenset(

@@ -411,6 +411,9 @@ class SourceRow(msgspec.Struct, frozen=True, kw_only=True):
     last_attempt_at: datetime | None
     last_success_at: datetime | None
     newest_on: date | None
+    """First day of the newest span that has a value."""
+    grain: str | None
+    """How long such a span is."""
     open_refused: int
     last_state: str | None
     rule: str | None
@@ -428,6 +431,8 @@ async def sources(connection: Connection, scope: Scope) -> list[SourceRow]:
 _SOURCES = """
     SELECT o.code, o.title, v.code AS vendor, v.name AS vendor_name, o.enabled, o.watermark_on, o.last_attempt_at, o.last_success_at,
            (SELECT max(newest_on) FROM site_freshness f WHERE f.source = o.id) AS newest_on,
+           (SELECT n.document #>> '{mapping,span,grain}' FROM source_version n
+             WHERE n.source = o.id ORDER BY n.number DESC LIMIT 1) AS grain,
            (SELECT count(*) FROM refused_row r WHERE r.source = o.id AND r.state = 'open') AS open_refused,
            (SELECT state FROM pull p WHERE p.source = o.id ORDER BY p.id DESC LIMIT 1) AS last_state,
            h.rule, h.zone,

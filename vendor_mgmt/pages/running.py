@@ -39,6 +39,8 @@ LOOK_EVERY_S = 1.0
 """How often the rows of runs are read for those who watch."""
 QUIET_S = 15.0
 """After so long without anything to tell, a comment keeps the connection from being taken for dead."""
+_SPANS = {"week": timedelta(days=14), "month": timedelta(days=62), "quarter": timedelta(days=184), "year": timedelta(days=731)}
+"""How old the first day of the newest span may be for sources whose spans are longer than a day: the span, and the next one running."""
 STATES = ("queued", "running", "done", "partial", "failed", "skipped", "cancelled")
 
 
@@ -144,14 +146,14 @@ def compose_sources(
 
 
 def _source(row: SourceRow, run: RunRow | None, today: date) -> ListedSource:
-    is_stale = row.newest_on is None or today - row.newest_on > STALE_AFTER
+    is_stale = row.newest_on is None or today - row.newest_on > STALE_AFTER + _SPANS.get(row.grain or "day", timedelta(0))
     return ListedSource(
         code=row.code,
         title=row.title,
         vendor=row.vendor_name or WORDS("sources.every_vendor"),
         schedule=_schedule(row),
         newest=formats.short_day(row.newest_on, WORDS) if row.newest_on is not None else WORDS("data.never"),
-        newest_tone="bad" if is_stale and row.enabled and not _is_monthly(row) else "plain",
+        newest_tone="bad" if is_stale and row.enabled else "plain",
         last=formats.short_moment(row.last_success_at, row.zone or "UTC", WORDS) if row.last_success_at is not None else formats.DASH,
         state=marks.of_run(row.last_state, WORDS) if row.last_state is not None else None,
         refused=formats.number(row.open_refused, WORDS.language),
@@ -161,10 +163,6 @@ def _source(row: SourceRow, run: RunRow | None, today: date) -> ListedSource:
         run_progress=progress_of(run) if run is not None else "",
         pull=f"/sources/{row.code}/pull" if row.enabled and run is None else "",
     )
-
-
-def _is_monthly(row: SourceRow) -> bool:
-    return "FREQ=MONTHLY" in (row.rule or "")
 
 
 def _schedule(row: SourceRow) -> str:

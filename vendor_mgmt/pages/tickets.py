@@ -240,7 +240,7 @@ def _due(one: DeadlineRow, now: datetime) -> Due:
     is_overdue = one.due_at < now
     return Due(
         name=_deadline_name(one.name),
-        by=WORDS("date.short_moment", day=formats.short_day(local.date(), WORDS), time=f"{local:%H:%M}"),
+        by=WORDS("ticket.local", day=formats.short_day(local.date(), WORDS), time=f"{local:%H:%M}", offset=one.local[-6:]),
         by_utc=f"{one.due_at.astimezone(UTC):%Y-%m-%dT%H:%MZ}",
         calendar=WORDS("ticket.calendar_version", calendar=one.calendar, version=one.calendar_version),
         note=WORDS("tickets.overdue") if is_overdue else WORDS("ticket.provisional") if one.is_provisional else "",
