@@ -25,6 +25,9 @@ logger = logging.getLogger(__name__)
 GRACE_S = 30
 """How long a stopping worker lets the work it has begun go on before it puts it back into the queue."""
 
+AGAIN_S = 1
+"""The pause before a worker that lost its queue asks for it again."""
+
 Wake = Callable[[], Awaitable[object]]
 
 
@@ -64,38 +67,64 @@ async def _safely(name: str, call: Wake) -> None:
 async def worker(url: str, *, concurrency: int = 4, timing: Timing | None = None, grace_s: float = GRACE_S) -> AsyncIterator[str]:
     """Carry out runs, `concurrency` at a time, until the block ends; then what was begun is finished, for at most `grace_s`, or put back.
 
-    Needs the pool of `vendor_mgmt.database` open on the same database. Yields the worker's name.
+    Needs the pool of `vendor_mgmt.database` open on the same database. Yields the worker's name once it takes work. The queue's own worker
+    ends when its connections break; it is then begun anew, for as long as it takes the database to come back.
     """
     timing = timing or Timing()
     name = runs.worker_name()
+    ready, stopping = asyncio.Event(), asyncio.Event()
+
+    async def keep_working() -> None:
+        while not stopping.is_set():
+            try:
+                await _work(url, name, concurrency, timing, grace_s, ready)
+            except Exception as error:
+                if not ready.is_set():
+                    raise
+                logger.warning("The worker %s lost the queue and begins anew: %s", name, error)
+            if not stopping.is_set():
+                await asyncio.sleep(AGAIN_S)
+
+    working = asyncio.create_task(keep_working())
+    beginning = asyncio.create_task(ready.wait())
+    await asyncio.wait({working, beginning}, return_when=asyncio.FIRST_COMPLETED)
+    beginning.cancel()
+    if working.done():
+        await working
+    try:
+        yield name
+    finally:
+        stopping.set()
+        working.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await working
+
+
+async def _work(url: str, name: str, concurrency: int, timing: Timing, grace_s: float, ready: asyncio.Event) -> None:
     app = await _app(url, concurrency)
 
     async def carry_out(run: int) -> None:
-        await runs.carry_out(run, name, timing)
+        try:
+            await runs.carry_out(run, name, timing)
+        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+            logger.warning("Run %s lost the database; its lease will lapse and it will be sent again: %s", run, error)
 
     # Neither retries nor locks: when a run is tried again, and what may not run beside it, is decided by its row.
     app.task(name=runs.TASK, queue=runs.QUEUE, retry=False)(carry_out)
     async with app.open_async():
-        working = asyncio.create_task(
-            app.run_worker_async(
-                queues=[runs.QUEUE],
-                name=name,
-                concurrency=concurrency,
-                fetch_job_polling_interval=timing.poll_s,
-                shutdown_graceful_timeout=grace_s,
-                update_heartbeat_interval=timing.beat_s,
-                stalled_worker_timeout=max(timing.lease_s, 3 * timing.beat_s),
-                delete_jobs="always",
-                install_signal_handlers=False,
-                listen_notify=True,
-            )
+        ready.set()
+        await app.run_worker_async(
+            queues=[runs.QUEUE],
+            name=name,
+            concurrency=concurrency,
+            fetch_job_polling_interval=timing.poll_s,
+            shutdown_graceful_timeout=grace_s,
+            update_heartbeat_interval=timing.beat_s,
+            stalled_worker_timeout=max(timing.lease_s, 3 * timing.beat_s),
+            delete_jobs="always",
+            install_signal_handlers=False,
+            listen_notify=True,
         )
-        try:
-            yield name
-        finally:
-            working.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await working
 
 
 async def _app(url: str, concurrency: int) -> procrastinate.App:

@@ -161,6 +161,31 @@ async def test_a_stopping_worker_finishes_what_it_has_begun(effects: Any, start:
     assert await effects.fetchval("SELECT state FROM run") == "done"
 
 
+async def test_a_worker_outlives_crashes_of_the_database_while_idle_and_at_work(effects: Any, start: Start, database_url: str) -> None:
+    del effects
+    worker_process = start()
+    for crash in range(3):
+        # The fixtures' own connections are cut as well, so each step has one of its own.
+        connection = await asyncpg.connect(database_url)
+        # The tests' server is quick rather than durable; a request that was answered must not be lost here.
+        await connection.execute("SET synchronous_commit = on")
+        async with connection.transaction():
+            run = await runs.enqueue(connection, "effect", {"seconds": 0.5 if crash else 0})
+        if crash:
+            await eventually(connection, "SELECT count(DISTINCT run) FROM begun", crash + 1)
+        others = "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() LIMIT 1"
+        pid = await connection.fetchval(others)
+        os.kill(pid, signal.SIGKILL)
+        await asyncio.sleep(1)
+        recovered = await asyncpg.connect(database_url)
+        await eventually(recovered, "SELECT state FROM run ORDER BY id DESC LIMIT 1", "done")
+        assert await recovered.fetchval("SELECT count(*) FROM effect WHERE run = $1", run) == 1
+        await recovered.close()
+    assert worker_process.poll() is None
+    worker_process.terminate()
+    assert worker_process.wait(10) == 0
+
+
 async def test_work_that_fails_is_tried_again_after_a_pause_and_then_given_up(effects: Any, start: Start) -> None:
     (passes,) = await ask(fails_before=2)
     (fails,) = await ask(fails_before=99)
