@@ -45,6 +45,8 @@ class ContractRow(msgspec.Struct, frozen=True, kw_only=True):
     vendor: str
     vendor_name: str
     lineage: int
+    lineage_code: str
+    """The code of the first contract of the chain of renewals, under which tickets go on."""
 
 
 async def contract(connection: Connection, code: str) -> ContractRow:
@@ -63,8 +65,9 @@ async def contracts(connection: Connection) -> list[ContractRow]:
 
 
 _CONTRACTS = """
-    SELECT c.id, c.code, c.title, c.vendor AS vendor_id, v.code AS vendor, v.name AS vendor_name, c.lineage
-    FROM contract c JOIN vendor v ON v.id = c.vendor
+    SELECT c.id, c.code, c.title, c.vendor AS vendor_id, v.code AS vendor, v.name AS vendor_name, c.lineage,
+           l.code AS lineage_code
+    FROM contract c JOIN vendor v ON v.id = c.vendor JOIN contract l ON l.id = c.lineage
 """
 
 

@@ -126,10 +126,9 @@ async def save(
     raised = await watching.raise_tickets(
         connection,
         contract=loaded.planned[-1].version.contract,
-        code=loaded.contract.code,
+        code=loaded.contract.lineage_code,
         vendor=loaded.contract.vendor,
         contract_ids=loaded.contract_ids,
-        until=period.until_on,
         drafts=drafts,
         at=at,
     )
@@ -255,6 +254,6 @@ async def _surroundings(
         credit_this_year=credits_before,
         feeds=await feeding.feeds(connection, sites, arrivals, first, until),
         relief=await feeding.relief_uses(connection, ids, first, until),
-        tickets=await watching.notes(connection, row.vendor, row.code),
+        tickets=await watching.notes(connection, row.vendor, row.lineage_code),
         commentary={},
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import date, datetime
+from datetime import datetime
 from decimal import Decimal
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
@@ -11,25 +11,15 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from contracts import queries as contract_queries
-from contracts.business_time import Calendar, Clock, Span, Week, clock
-from contracts.document import Contract, EscalationRule, Kpi, Within
+from contracts.business_time import Calendar, Clock, clock
+from contracts.document import Contract, Kpi
 from contracts.reading import read, write
 from scorecards.scorecard import TicketNote
 from scorecards.scoring import is_met
 from vendor_mgmt.access import actors
 from vendor_mgmt.access.scope import Scope
-from vendor_mgmt.escalations import queries
-from vendor_mgmt.escalations.conditions import Window
-from vendor_mgmt.escalations.rules import (
-    BusinessSpan,
-    LevelParameters,
-    Observation,
-    Policy,
-    RuleKind,
-    RuleParameters,
-    Series,
-    Severity,
-)
+from vendor_mgmt.escalations import of_contract, queries
+from vendor_mgmt.escalations.rules import Observation, Series
 from vendor_mgmt.escalations.tickets import Calendars
 
 if TYPE_CHECKING:
@@ -44,48 +34,11 @@ VENDOR_TOLD_AFTER_DAYS = 5
 """Business days after which the vendor is told although the scorecard is still a draft."""
 
 
-def rule_parameters(rule: EscalationRule) -> RuleParameters:
-    """A rule of the document as the condition machine takes it."""
-    common = {"name": rule.name, "severity": Severity(rule.severity), "clause": rule.clause, "kpi": rule.on.kpi}
-    if rule.on.no_data is not None:
-        window = Window(open_m=rule.on.no_data, open_n=rule.on.no_data, clear_n=1)
-        return RuleParameters(kind=RuleKind.MISSING, window=window, **common)  # type: ignore[arg-type]
-    clear = None if rule.clear.level == rule.on.missed else rule.clear.level
-    window = Window(open_m=rule.on.at_least, open_n=rule.on.last, clear_n=rule.clear.good)
-    return RuleParameters(level=rule.on.missed, clear_level=clear, window=window, **common)  # type: ignore[arg-type]
-
-
-def _span(within: Within | None) -> BusinessSpan | None:
-    return None if within is None else BusinessSpan(days=within.days, hours=Decimal(within.hours))
-
-
-def policy_of(contract: Contract, calendar: str) -> Policy:
-    """The escalation matrix of the document as tickets keep it."""
-    levels = tuple(
-        LevelParameters(
-            level=one.level,
-            to=tuple(one.to),
-            after=None if one.after is None else BusinessSpan(days=one.after.days, hours=Decimal(one.after.hours)),
-            unless=one.after.unless if one.after is not None else "acknowledged",
-            acknowledge_within=_span(one.acknowledge_within),
-            plan_within=_span(one.plan_within),
-            agenda=one.agenda,
-        )
-        for one in contract.escalation.levels
-    )
-    reopen = contract.escalation.reopen_within_periods
-    if not levels:
-        return Policy(calendar=calendar, reopen_within_periods=reopen)
-    return Policy(calendar=calendar, levels=levels, reopen_within_periods=reopen)
-
-
 async def business_calendar(connection: Connection, contract: Contract, at: datetime) -> tuple[str, Clock]:
     """The calendar the contract's clocks run in; Monday to Friday, nine to five in its zone, where it names none."""
     code = contract.escalation.calendar or f"office-hours-{contract.time_zone.lower().replace('/', '-')}"
     if contract.escalation.calendar is None:
-        hours = (Span("09:00", "17:00"),)
-        week = Week(mon=hours, tue=hours, wed=hours, thu=hours, fri=hours)
-        default = Calendar(id=code, title="Monday to Friday, 09:00 to 17:00", time_zone=contract.time_zone, week=week)
+        default = of_contract.office_hours(code, contract.time_zone)
         await contract_queries.save_calendar(
             connection,
             code,
@@ -105,19 +58,18 @@ async def watch(
     code: str,
     vendor: str,
     contract_ids: Sequence[int],
-    until: date,
     held_for: Mapping[str, str],
     at: datetime,
 ) -> list[queries.Watched]:
-    """The series of a contract with the rules it is held against, up to the periods that begin before ``until``.
+    """The series of a contract, all periods that were ever closed, with the rules it is held against.
 
-    ``held_for`` are the drafts, by site, that a person has yet to review: the vendor hears of the ticket then.
+    Closing an old period again therefore looks at what came after it too.  ``held_for`` are the drafts, by site, that a person has yet to review: the vendor hears of the ticket then.
     """
-    rules = tuple(rule_parameters(rule) for rule in contract.escalation.rules)
+    rules = of_contract.rules_of(contract.escalation)
     if not rules:
         return []
     calendar, working = await business_calendar(connection, contract, at)
-    policy = policy_of(contract, calendar)
+    policy = of_contract.policy_of(contract.escalation, calendar=calendar)
     clocks = Calendars(vendor=working, client=working)
     told_from = working.add_days(at, VENDOR_TOLD_AFTER_DAYS)
     return [
@@ -129,19 +81,19 @@ async def watch(
             held_for=held_for.get(one.site),
             vendor_messages_from=told_from if one.site in held_for else None,
         )
-        for one in await _series(connection, contract, code, vendor, contract_ids, until)
+        for one in await _series(connection, contract, code, vendor, contract_ids)
     ]
 
 
 async def _series(
-    connection: Connection, contract: Contract, code: str, vendor: str, contract_ids: Sequence[int], until: date
+    connection: Connection, contract: Contract, code: str, vendor: str, contract_ids: Sequence[int]
 ) -> list[Series]:
     found: dict[tuple[str, str, str], list[Observation]] = {}
     # A rule that looks at the target or at missing data can only speak of series that missed or lacked something, or
     # have a ticket; a rule on another level needs them all.
     levels = {rule.on.missed for rule in contract.escalation.rules if rule.on.no_data is None}
     statement = _OBSERVED.format(only=_TROUBLED if levels <= {"target"} else "")
-    for row in await connection.fetch(statement, list(contract_ids), until, PERIODS_WATCHED):
+    for row in await connection.fetch(statement, list(contract_ids), PERIODS_WATCHED):
         kpi = contract.kpis.get(row["kpi"])
         if kpi is None or kpi.duty_of == "client":
             continue
@@ -165,8 +117,8 @@ _LEVELS = msgspec.json.Decoder(dict[str, Decimal])
 
 _OBSERVED = """
     WITH periods AS (
-        SELECT DISTINCT period_from FROM scorecard WHERE contract = ANY ($1) AND period_from < $2
-        ORDER BY period_from DESC LIMIT $3
+        SELECT DISTINCT period_from FROM scorecard WHERE contract = ANY ($1)
+        ORDER BY period_from DESC LIMIT $2
     ), latest AS (
         SELECT DISTINCT ON (r.scorecard) r.id AS revision, s.site
         FROM scorecard s JOIN revision r ON r.scorecard = s.id
@@ -228,7 +180,6 @@ async def raise_tickets(
     code: str,
     vendor: str,
     contract_ids: Sequence[int],
-    until: date,
     drafts: Mapping[str, str],
     at: datetime,
 ) -> queries.Raised:
@@ -239,7 +190,6 @@ async def raise_tickets(
         code=code,
         vendor=vendor,
         contract_ids=contract_ids,
-        until=until,
         held_for=drafts,
         at=at,
     )
@@ -266,4 +216,4 @@ async def notes(connection: Connection, vendor: str, contract: str) -> dict[str 
     return found
 
 
-__all__ = ["business_calendar", "notes", "policy_of", "raise_tickets", "rule_parameters", "watch"]
+__all__ = ["business_calendar", "notes", "raise_tickets", "watch"]

@@ -65,8 +65,8 @@ def reporting_systems(today: date, *, as_of: datetime | None = None) -> Iterator
         command += ["--as-of", as_of.isoformat()]
     # A session of its own, so that Ctrl-C reaches this process first, which then ends it in order.
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True)  # noqa: S603
+    assert process.stdout is not None
     try:
-        assert process.stdout is not None
         line = process.stdout.readline()
         if not line:
             message = "the example's reporting systems did not start"
@@ -79,6 +79,7 @@ def reporting_systems(today: date, *, as_of: datetime | None = None) -> Iterator
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+        process.stdout.close()
 
 
 async def agree_all(today: date, tell: Tell) -> int:
@@ -168,6 +169,13 @@ async def grant_relief(today: date) -> None:
             )
 
 
+async def _sweep(at: datetime) -> None:
+    """Lets happen to tickets what fell due before a moment."""
+    async with transaction() as connection:
+        while await ticket_queries.sweep(connection, at):
+            pass
+
+
 def month_before_restatement(today: date) -> date:
     """The tenth of the month after the restated one: it is closed by then, and its correction comes ten days later."""
     restated = next(story for story in portfolio.STORIES if story.kind == "restated month")
@@ -191,8 +199,13 @@ async def close_all(now: datetime, tell: Tell, *, step: str, prepared_at: dateti
         due += [(period.until_on, period.from_on, code) for period in await closing.periods_of(code, now)]
     due.sort()
     closed: list[Closed] = []
+    swept: datetime | None = None
     for index, (until_on, from_on, code) in enumerate(due, 1):
         at = min(now, datetime.combine(until_on, time(), UTC) + CLOSES_AFTER)
+        if swept != at:
+            # Between two months the clocks of the open tickets have run, as they would have day by day.
+            await _sweep(at)
+            swept = at
         done = await close_period(code, from_on, at=at, prepared_at=prepared_at)
         if done is not None:
             closed.append(done)
@@ -220,9 +233,8 @@ async def play(today: date, address: str, folder: Path, tell: Tell) -> Played:
     more, corrected, refused_now = await pull_all(sources, tell, step="pulls, as reported now")
     again = await close_all(now, tell, step="months closed again, and since", prepared_at=now)
     await issue_before(portfolio.month_start(today, portfolio.MONTHS - 1), now)
+    await _sweep(now)
     async with transaction() as connection:
-        while await ticket_queries.sweep(connection, now):
-            pass
         stored = await scorecard_queries.latest_scorecards(connection)
     return Played(
         contracts=contracts,
