@@ -136,9 +136,9 @@ def _measures_of_payment(payment: Payment) -> Iterator[str]:
             yield pay.share.of
             yield pay.share.to
         for curve in (pay.percent, pay.amount):
-            if isinstance(curve, Curve) and curve.each is not None and not isinstance(curve.each.allowance, Decimal):
-                if curve.each.allowance.of is not None:
-                    yield curve.each.allowance.of
+            allowance = curve.each.allowance if isinstance(curve, Curve) and curve.each is not None else Decimal(0)
+            if not isinstance(allowance, Decimal) and allowance.of is not None:
+                yield allowance.of
 
 
 def _counts(kpi: Kpi) -> Iterator[tuple[str, Counts]]:

@@ -223,6 +223,8 @@ class Drawn(Struct, frozen=True, kw_only=True):
     """``each``: the units counted."""
     words: str = ""
     """The derivation with its numbers filled in."""
+    is_beyond: bool = False
+    """``steps``: the value lies outside the table altogether, rather than in a gap between its bands."""
 
 
 def draw(
@@ -299,7 +301,9 @@ def _on_line(curve: Curve, value: Fraction, levels: Mapping[str, Fraction], *, e
 def _in_steps(steps: list[Step], value: Fraction, levels: Mapping[str, Fraction]) -> Drawn:
     held = [step for step in steps if step.holds(value, levels)]
     if not held:
-        return Drawn(amount=None, band="none", words=f"no band holds {number_text(value)}")
+        return Drawn(
+            amount=None, band="none", words=f"no band holds {number_text(value)}", is_beyond=_is_beyond(steps, value, levels)
+        )
     if len({(step.give, step.name) for step in held}) > 1:
         which = "; ".join(step.words() for step in held)
         return Drawn(amount=None, band="ambiguous", words=f"{number_text(value)} lies in more than one band: {which}")
@@ -309,6 +313,12 @@ def _in_steps(steps: list[Step], value: Fraction, levels: Mapping[str, Fraction]
         band=step.name,
         words=f"band {step.name or step.words()}" if step.give is None else f"{step.give} for {step.words()}",
     )
+
+
+def _is_beyond(steps: list[Step], value: Fraction, levels: Mapping[str, Fraction]) -> bool:
+    """Whether every band lies on the same side of the value."""
+    below = [high is not None and high[0] <= value for high in (step.high(levels) for step in steps)]
+    return all(below) or not any(below)
 
 
 def _by_units(

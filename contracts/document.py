@@ -17,7 +17,7 @@ from these texts.
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Literal
 
@@ -159,6 +159,49 @@ class ScopeOfWork(Part, frozen=True, kw_only=True):
     """First day after the scope; not given, the contract's."""
 
 
+class EventFilter(Part, frozen=True, kw_only=True):
+    """A range of an event's value or duration; events outside of it are not taken."""
+
+    of: Literal["value", "seconds", "minutes", "hours", "days"] = "value"
+    """What is compared: the event's own value, or how long it lasted."""
+    at_least: Decimal | None = None
+    """The smallest number inside."""
+    more_than: Decimal | None = None
+    """The largest number outside, below."""
+    at_most: Decimal | None = None
+    """The largest number inside."""
+    less_than: Decimal | None = None
+    """The smallest number outside, above."""
+
+    def __post_init__(self) -> None:
+        if self.at_least is self.more_than is self.at_most is self.less_than is None:
+            msg = "a filter has an end: at_least, more_than, at_most or less_than"
+            raise ValueError(msg)
+
+
+class FromEvents(Part, frozen=True, kw_only=True):
+    """How a measure is made from single events: tickets, outages, deliveries.
+
+    Each event counts on the day on which it began (or ended).  Where a file of events was delivered, a day without
+    one is a zero and not a gap.
+    """
+
+    kind: str
+    """The kind of event, as the file of events names it."""
+    take: Literal["count", "value", "seconds", "minutes", "hours", "days"] = "count"
+    """One for each event, its own value, or how long it lasted."""
+    at: Literal["start", "end"] = "start"
+    """Which of its two moments decides the day."""
+    calendar: str | None = None
+    """Durations are counted in this calendar's business time; not given, around the clock."""
+    value_percent: bool = False
+    """The event's value is the percentage by which it counts: 20 hours at 10 % are 2 equivalent hours."""
+    only: list[EventFilter] = []
+    """Only events inside all of these ranges: a ticket solved within 4 hours, a shock above 0.5."""
+    where: dict[str, str | list[str]] = {}
+    """Only events with these values of dimensions."""
+
+
 class Measure(Part, frozen=True, kw_only=True):
     """A named count or amount that a source delivers; never a percentage, unless it is declared as ``given``."""
 
@@ -172,6 +215,8 @@ class Measure(Part, frozen=True, kw_only=True):
     """A result of which no counts are known (a reported percentage); it is judged and marked as not recomputable."""
     percentile: bool = False
     """A reported percentile: several of them say nothing together, not even weighted by their numbers of cases."""
+    events: FromEvents | None = None
+    """It is not delivered but made from single events."""
     snapshot: bool = False
     """A state at a moment (open items) rather than a flow; the last one counts, and sites are added."""
     duty_of: Literal["vendor", "client"] = "vendor"
@@ -236,6 +281,85 @@ class MovingMean(Part, frozen=True, kw_only=True):
     """The KPI whose results are averaged."""
     periods: int
     """How many periods, this one included; fewer at the start."""
+
+
+class Bin(Part, frozen=True, kw_only=True):
+    """One class of a histogram whose edges the contract fixes."""
+
+    measure: str
+    """The measure that counts the class."""
+    up_to: Decimal | None = None
+    """Its upper edge, which belongs to it; the last class may have none."""
+
+
+class Percentile(Part, frozen=True, kw_only=True):
+    """A percentile: exact, from single events; or by class, from a histogram.  Percentiles are never averaged."""
+
+    percent: Decimal
+    """Which one: 95 for the 95th."""
+    of: str | None = None
+    """The measure made from events, each of which is one case."""
+    histogram: list[Bin] = []
+    """Or the classes, from the lowest."""
+    method: Literal["nearest_rank", "linear"] = "nearest_rank"
+    """``nearest_rank``: the smallest case (or the class's upper edge) that at least so many percent do not exceed;
+    ``linear``: between the two cases beside the rank, or inside the class."""
+
+    def __post_init__(self) -> None:
+        if (self.of is None) == (not self.histogram):
+            msg = "a percentile is taken of a measure made from events, or of a histogram, one of them"
+            raise ValueError(msg)
+        if not 0 < self.percent <= 100:
+            msg = f"there is no percentile {self.percent}; write more than 0 and at most 100"
+            raise ValueError(msg)
+
+
+class Intervals(Part, frozen=True, kw_only=True):
+    """The share of intervals, in percent, in which a ratio or mean meets a number: 80 % of half-hours at 75 % or more.
+
+    An interval is the span of the rows; one with no volume is neither met nor missed and is left out.
+    """
+
+    ratio: Ratio | None = None
+    """What is judged in each interval, as a percentage …"""
+    mean: Mean | None = None
+    """… or as an amount per unit."""
+    at_least: Decimal | None = None
+    """An interval is met from this number on."""
+    at_most: Decimal | None = None
+    """An interval is met up to this number."""
+
+    def __post_init__(self) -> None:
+        if (self.ratio is None) == (self.mean is None):
+            msg = "intervals are judged by a ratio or a mean, one of them"
+            raise ValueError(msg)
+        if (self.at_least is None) == (self.at_most is None):
+            msg = "an interval is met at_least or at_most a number, one of them"
+            raise ValueError(msg)
+
+
+class Stratified(Part, frozen=True, kw_only=True):
+    """A sampled ratio by stratum, weighted by the volume of each: ``Σ volume·of÷to ÷ Σ volume``, in percent."""
+
+    of: Counts
+    """The sample's numerator."""
+    to: Counts
+    """The sample's denominator."""
+    by: str
+    """The dimension whose values are the strata."""
+    volume: str
+    """The measure that weighs a stratum."""
+    unsampled: Literal["no_data", "left_out"] = "no_data"
+    """A stratum with volume and no sample: the period has no data, or the stratum is left out."""
+
+
+class ShareMet(Part, frozen=True, kw_only=True):
+    """The percentage of another KPI's judged scopes that meet a level: the share of operators, of zones, of queues."""
+
+    of: str
+    """The KPI, judged at finer scopes."""
+    level: str = "target"
+    """The level."""
 
 
 class Operand(Part, frozen=True, kw_only=True):
@@ -306,6 +430,14 @@ class Value(Part, frozen=True, kw_only=True):
     """The last value delivered in the period, added over sites and dimensions: for states, not flows."""
     given: str | None = None
     """A reported value whose counts nobody delivers."""
+    percentile: Percentile | None = None
+    """A percentile of single events, or by the classes of a histogram."""
+    intervals: Intervals | None = None
+    """The share of intervals that met."""
+    stratified: Stratified | None = None
+    """A sampled ratio weighted by the volume of its strata."""
+    share_met: ShareMet | None = None
+    """The share of another KPI's scopes that met."""
     moving_mean: MovingMean | None = None
     """The mean of results over periods."""
     derived: Derived | None = None
@@ -336,12 +468,19 @@ class LevelWhen(Part, frozen=True, kw_only=True):
 
 
 class LevelShare(Part, frozen=True, kw_only=True):
-    """A level that is a percentage of a measure of the same scope and period, such as 85 % of forecast."""
+    """A level that follows another figure of the same scope and period: 85 % of forecast, a peer's median."""
 
-    percent: Decimal
-    """The percentage."""
-    of: str
-    """The measure."""
+    percent: Decimal = Decimal(100)
+    """The percentage of it."""
+    of: str | None = None
+    """A measure."""
+    kpi: str | None = None
+    """Or another KPI's value."""
+
+    def __post_init__(self) -> None:
+        if (self.of is None) == (self.kpi is None):
+            msg = "a level follows a measure (of) or another KPI (kpi), one of them"
+            raise ValueError(msg)
 
 
 class Levels(Part, frozen=True, kw_only=True):
@@ -548,12 +687,35 @@ class When(Part, frozen=True, kw_only=True):
     """The named cap was reached."""
     points_at_least: Decimal | None = None
     """The points of the period reach this."""
+    score_below: Decimal | None = None
+    """The score of the period lies below this."""
+    all: list[When] = []
+    """All of these hold in the same period: missed expected, and met minimum."""
+    either: list[When] = []
+    """At least one of these holds in the period."""
+    months: list[int] = []
+    """Only periods that begin in these months (1 to 12)."""
     window: Window | None = None
     """Over which periods; not given, this one."""
 
     def __post_init__(self) -> None:
         if self.any_kpi and self.kpi:
             msg = "a condition is on one KPI or on any KPI, not both"
+            raise ValueError(msg)
+        said = [
+            name
+            for name in ("missed", "met", "exceeded", "band", "credit_percent", "credited", "at_cap", "points_at_least",
+                         "score_below", "all", "either")
+            if getattr(self, name) not in (None, False, [])
+        ]
+        if len(said) > 1:
+            msg = f"a condition says one thing, and this one says {' and '.join(said)}; write them under all or either"
+            raise ValueError(msg)
+        if any(inner.window is not None for inner in (*self.all, *self.either)):
+            msg = "the window stands outside: inside all and either, conditions are about one period"
+            raise ValueError(msg)
+        if any(not 1 <= month <= 12 for month in self.months):
+            msg = f"the months are numbered 1 to 12, not {', '.join(map(str, self.months))}"
             raise ValueError(msg)
 
 
@@ -566,6 +728,8 @@ class Count(Part, frozen=True, kw_only=True):
     """The level whose missing is counted."""
     any_kpi: bool = False
     """Failures of every KPI are counted together."""
+    once: bool = False
+    """What was paid in the span for the same rule is taken off: each ten failures are paid for once."""
 
 
 class By(Part, frozen=True, kw_only=True):
@@ -579,6 +743,34 @@ class By(Part, frozen=True, kw_only=True):
     """The scope's points or score."""
     base: str | None = None
     """The amount of a base."""
+    kpi: str | None = None
+    """Another KPI's value in the same scope and period."""
+    each_event: str | None = None
+    """Every single event of this measure: the curve is read at each, and the amounts are added."""
+
+
+class Factor(Part, frozen=True, kw_only=True):
+    """One factor of a product: exactly one of number, measure and curve."""
+
+    name: str | None = None
+    """What the contract calls it."""
+    number: Decimal | None = None
+    """A constant."""
+    measure: str | None = None
+    """A measure's sum in the period."""
+    curve: Curve | None = None
+    """A curve, read at ``by`` (not given, at the KPI's value)."""
+    by: By | None = None
+    """What the curve is read at."""
+    divide: bool = False
+    """Divide by it instead."""
+    round: Precision | None = None
+    """The product so far is rounded after this factor, where the contract says so."""
+
+    def __post_init__(self) -> None:
+        if [self.number, self.measure, self.curve].count(None) != 2:
+            msg = "a factor is one of number, measure and curve"
+            raise ValueError(msg)
 
 
 class Share(Part, frozen=True, kw_only=True):
@@ -605,6 +797,8 @@ class Pay(Part, frozen=True, kw_only=True):
     """Only this part of it."""
     times: Decimal | None = None
     """A constant factor, such as a peak-month factor."""
+    factors: list[Factor] = []
+    """Further factors, applied in the order written."""
 
     def __post_init__(self) -> None:
         if (self.percent is None) == (self.amount is None):
@@ -654,6 +848,12 @@ class Payment(Part, frozen=True, kw_only=True):
     """The scope of one payment; not given, the scope of the KPI, or of the base where that is wider."""
     at_most: Pay | None = None
     """The payment's own maximum."""
+    from_: date | None = field(name="from", default=None)
+    """The first day of the rule, for rates that change from a day; not given, the contract's."""
+    until: date | None = None
+    """The first day on which it no longer holds."""
+    unless: When | None = None
+    """A gate: while this holds, the rule pays nothing."""
     spread: Literal["once", "accumulated_periods"] = "once"
     """``accumulated_periods``: the amount falls due in as many following periods as were accumulated."""
 
@@ -665,6 +865,8 @@ class Exclusive(Part, frozen=True, kw_only=True):
     """The KPIs."""
     take: Literal["highest_amount", "highest_points", "first_listed"] = "highest_amount"
     """Which of them stands."""
+    same: Literal["period", "event"] = "period"
+    """What makes them rivals: the same scope and period, or the same single event."""
     clause: str | None = None
     """The clause."""
 
@@ -715,6 +917,10 @@ class EarnBack(Part, frozen=True, kw_only=True):
     """Whether equalling the level is enough."""
     for_: list[str] = field(name="for", default=[])
     """The KPIs whose credits can be earned back; empty, all."""
+    except_months: list[int] = []
+    """Credits of these months (1 to 12) stay."""
+    at_most: Decimal | None = None
+    """No more than this comes back for one credit."""
     clause: str | None = None
     """The clause."""
 
@@ -739,6 +945,19 @@ class Rounding(Part, frozen=True, kw_only=True):
     """Each payment by itself, or the scope's totals."""
 
 
+class Conversion(Part, frozen=True, kw_only=True):
+    """Paying in another currency: limits apply in the contract's, and what is left is converted."""
+
+    to: str
+    """ISO 4217 code of the currency that is paid."""
+    rate: Decimal | str
+    """How much of it one unit of the contract's currency is: a number, or the measure that carries the rate."""
+    source: str
+    """Whose rate it is."""
+    on: str = "the last day of the period"
+    """Of which day, in words; the rate that is delivered must be that day's."""
+
+
 class Money(Part, frozen=True, kw_only=True):
     """What is at stake: bases, credits, bonuses, and what limits them."""
 
@@ -758,8 +977,16 @@ class Money(Part, frozen=True, kw_only=True):
     """A minimum amount."""
     rounding: Rounding = Rounding()
     """Rounding of money."""
+    conversion: Conversion | None = None
+    """Paying in another currency."""
     payable_in: Literal["this_period", "next_period"] = "next_period"
     """Whose invoice carries the credit."""
+    claim: Literal["automatic", "on_claim"] = "automatic"
+    """Whether the customer has to ask for a credit."""
+    claim_within_days: int | None = None
+    """How long it may ask."""
+    nature: Literal["price_adjustment", "sole_remedy", "without_prejudice"] = "price_adjustment"
+    """What a credit is in law, for the scorecard's words."""
 
 
 class Standing(Part, frozen=True, kw_only=True):
@@ -773,6 +1000,19 @@ class Standing(Part, frozen=True, kw_only=True):
     """What it means, in words."""
 
 
+class Deduction(Part, frozen=True, kw_only=True):
+    """Points off the score for something counted: half a point for each breach of the review period."""
+
+    name: str
+    """What it is for."""
+    by: By
+    """The number the curve is read at: a count of failures, a measure, a KPI's value."""
+    give: Curve
+    """Number → points off."""
+    clause: str | None = None
+    """The clause."""
+
+
 class Scoring(Part, frozen=True, kw_only=True):
     """How KPI scores become one score."""
 
@@ -782,6 +1022,10 @@ class Scoring(Part, frozen=True, kw_only=True):
     """Rounding of each KPI's part before the sum, where the contract says so."""
     gates: list[Gate] = []
     """Conditions that zero or limit."""
+    deductions: list[Deduction] = []
+    """What is taken off the score."""
+    round_total: Precision | None = None
+    """Rounding of the score, where the contract says so; standings look at the rounded one."""
     standings: list[Standing] = []
     """Bands of the score."""
 
@@ -983,16 +1227,28 @@ class ExampleRow(Part, frozen=True, kw_only=True):
     """The site."""
     measure: str
     """The measure."""
-    starts_on: date
+    starts_on: date | None = None
     """The first day of its span."""
-    grain: Literal["day", "week", "month", "quarter", "year"] = "month"
+    starts_at: datetime | None = None
+    """For grains below a day: the moment it begins, with its offset."""
+    grain: Literal["15m", "30m", "hour", "day", "week", "month", "quarter", "year"] = "month"
     """The span's length."""
     value: Decimal | None = None
     """The count or amount; not given, missing."""
     n: Decimal | None = None
     """The number of cases behind a reported value."""
+    known_at: datetime | None = None
+    """When it became known; the later of two is a correction."""
     dimensions: dict[str, str] = {}
     """The other columns."""
+
+    def __post_init__(self) -> None:
+        if (self.starts_on is None) == (self.starts_at is None):
+            msg = "a row begins on a day (starts_on) or, below a day, at a moment (starts_at)"
+            raise ValueError(msg)
+        if (self.grain in ("15m", "30m", "hour")) != (self.starts_at is not None):
+            msg = f"a row of grain {self.grain} begins {'on a day (starts_on)' if self.starts_at else 'at a moment (starts_at)'}"
+            raise ValueError(msg)
 
 
 class ExampleRelief(Part, frozen=True, kw_only=True):
@@ -1029,6 +1285,25 @@ class ExampleOpening(Part, frozen=True, kw_only=True):
     """Only these."""
 
 
+class ExampleEvent(Part, frozen=True, kw_only=True):
+    """One single event of an example; the columns of the file of events."""
+
+    event_id: str
+    """Its number; the same event that fails several KPIs bears the same one."""
+    site: str = "site"
+    """The site."""
+    kind: str
+    """What kind of event it is."""
+    started_at: datetime
+    """When it began, with its offset."""
+    ended_at: datetime | None = None
+    """When it ended."""
+    value: Decimal | None = None
+    """Its value."""
+    dimensions: dict[str, str] = {}
+    """The other columns."""
+
+
 class Given(Part, frozen=True, kw_only=True):
     """What an example starts from."""
 
@@ -1038,6 +1313,8 @@ class Given(Part, frozen=True, kw_only=True):
     """Relief decisions."""
     opening: list[ExampleOpening] = []
     """Earlier results."""
+    events: list[ExampleEvent] = []
+    """Single events."""
 
 
 class Example(Part, frozen=True, kw_only=True):

@@ -97,7 +97,7 @@ def judge(loaded: Loaded) -> Evaluation:
 
 def compose(loaded: Loaded, run: Evaluation) -> list[composing.Composed]:
     """Writes the scorecards of the period."""
-    return composing.compose(loaded.planned, run, loaded.facts, loaded.relief, loaded.around)
+    return composing.compose(loaded.planned, run, loaded.around)
 
 
 async def save(
@@ -159,7 +159,7 @@ async def load(
     facts = await scorecard_queries.facts_of(connection, contract, sites, planned, relief, arrivals=arrivals)
     first = planned[0].period.from_on
     stored = await scorecard_queries.earlier_periods(connection, ids, first, periods_back(contract))
-    earlier = await _records(connection, contract, sites, versions, stored, facts)
+    earlier = await _records(connection, contract, sites, versions, stored)
     around = await _surroundings(connection, row, ids, contract, agreed, planned, sites, arrivals, at, customer)
     return Loaded(
         contract=row,
@@ -188,7 +188,6 @@ async def _records(
     sites: Mapping[int, str],
     versions: Sequence[Version],
     stored: Sequence[scorecard_queries.Earlier],
-    facts: Facts,
 ) -> list[Record]:
     """Earlier periods as records.  Their bases are read again where a limit runs over several periods."""
     if not stored:

@@ -19,7 +19,7 @@ from contracts.reading import read
 from scorecards import queries as scorecard_queries
 from scorecards.evaluating import evaluate_rows, version_of
 from scorecards.measurement import Relief, Row
-from scorecards.measurement_queries import canonical
+from scorecards.series import canonical
 from vendor_mgmt import closing
 from vendor_mgmt.database import transaction
 from vendor_mgmt.intake import queries as intake_queries
@@ -107,7 +107,7 @@ def month(first: date, site: str, workstream: str, *, right: int = 97, in_time: 
     return rows
 
 
-def a_day(day: date, site: str, measure: str, value: Decimal | None, workstream: str) -> Row:
+def a_day(day: date, site: str, measure: str, value: Any, workstream: str) -> Row:
     return Row(site, measure, (("workstream", workstream),), day, day + timedelta(days=1), "day", value)
 
 
@@ -126,7 +126,9 @@ async def delivered(rows: Iterable[Row], known_at: datetime = NOW) -> None:
             key = (sites[row.site], row.measure, canonical(dict(row.dimensions)))
             if key not in series:
                 await connection.execute(
-                    "INSERT INTO series (site, measure, dims_key, dimensions) VALUES ($1, $2, $3::text, $3::text::jsonb) ON CONFLICT DO NOTHING", *key
+                    "INSERT INTO series (site, measure, dims_key, dimensions) VALUES ($1, $2, $3::text, $3::text::jsonb) "
+                    "ON CONFLICT DO NOTHING",
+                    *key,
                 )
                 series[key] = await connection.fetchval(
                     "SELECT id FROM series WHERE site = $1 AND measure = $2 AND dims_key = $3", *key
@@ -138,7 +140,8 @@ async def delivered(rows: Iterable[Row], known_at: datetime = NOW) -> None:
                 known_at,
             )
             await connection.execute(
-                "INSERT INTO measurement (series, starts_on, grain, value, known_at, actor, reason) VALUES ($1, $2, $3, $4, $5, 1, 'test')",
+                "INSERT INTO measurement (series, starts_on, grain, value, known_at, actor, reason) "
+                "VALUES ($1, $2, $3, $4, $5, 1, 'test')",
                 series[key],
                 row.starts_on,
                 grains[row.grain],
@@ -261,7 +264,7 @@ async def test_a_feed_that_never_came_is_no_data_and_neither_zero_nor_full(datab
 
 def generated(seed: int, months: Sequence[date]) -> tuple[list[Row], list[Relief]]:
     """Months of days with everything that goes wrong: absent, empty and zero values, one side only, relief."""
-    draw = random.Random(seed)  # noqa: S311 - figures for a test
+    draw = random.Random(seed)
     rows: list[Row] = []
     for first in months:
         for site in SITES:
@@ -329,7 +332,8 @@ async def test_months_closed_one_by_one_from_the_database_equal_one_run_over_the
 def written(line: Any) -> str:
     """A money line as text, numbers in one form, so that one read back from JSON can be compared."""
     inputs: Mapping[str, Any] = {name: str(value) for name, value in line.inputs.items()}
-    return f"{line.step} {line.kind} {line.scope} {line.from_} {line.kpi} {line.rule} {sorted(inputs.items())} {line.base_amount} {line.amount}"
+    told = (line.step, line.kind, line.scope, line.from_, line.kpi, line.rule, sorted(inputs.items()), line.base_amount, line.amount)
+    return str(told)
 
 
 async def test_an_amendment_inside_a_month_judges_it_in_two_parts(database: str) -> None:

@@ -32,7 +32,9 @@ from vendor_mgmt.settings import Settings
 @click.command("demo")
 @click.option("--once", is_flag=True, help="Stop after the summary instead of serving.")
 @click.option("--fresh", is_flag=True, help="Start anew, in a folder of its own, even if the portfolio was played before.")
-@click.option("--out", type=click.Path(file_okay=False, path_type=Path), default=Path("out"), show_default=True, help="Folder for the PDFs.")
+@click.option(
+    "--out", type=click.Path(file_okay=False, path_type=Path), default=Path("out"), show_default=True, help="Folder for the PDFs."
+)
 @click.option("--today", type=click.DateTime(["%Y-%m-%d"]), help="Play it as of another day.")
 @click.option("--port", type=click.IntRange(0, 65535), help="Port of the service; 0 takes any free one.")
 def command(*, once: bool, fresh: bool, out: Path, today: datetime | None, port: int | None) -> None:

@@ -63,7 +63,8 @@ async def watch(
 ) -> list[queries.Watched]:
     """The series of a contract, all periods that were ever closed, with the rules it is held against.
 
-    Closing an old period again therefore looks at what came after it too.  ``held_for`` are the drafts, by site, that a person has yet to review: the vendor hears of the ticket then.
+    Closing an old period again therefore looks at what came after it too.  ``held_for`` are the drafts, by site, that a
+    person has yet to review: the vendor hears of the ticket then.
     """
     rules = of_contract.rules_of(contract.escalation)
     if not rules:

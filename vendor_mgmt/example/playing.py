@@ -64,7 +64,7 @@ def reporting_systems(today: date, *, as_of: datetime | None = None) -> Iterator
     if as_of is not None:
         command += ["--as-of", as_of.isoformat()]
     # A session of its own, so that Ctrl-C reaches this process first, which then ends it in order.
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True)  # noqa: S603
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True)
     assert process.stdout is not None
     try:
         line = process.stdout.readline()

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from scorecards.measurement_queries import canonical
+from scorecards.series import canonical
 from vendor_mgmt.database import transaction
 from vendor_mgmt.example import playing, portfolio
 from vendor_mgmt.intake import pull as intake_pull
@@ -78,7 +78,7 @@ async def test_every_planted_story_is_found_and_nothing_else_is(database: str, t
     silent = {key for key, row in rows if row["status"] == "no_data"}
     assert silent >= planted("no_data")
     # Workstreams that had not begun in a month have no figures either, and no story.
-    started = {(work.site, work.workstream): getattr(work, "first", 0) for work in portfolio.WORK}
+    started: dict[tuple[str, str], int] = {(work.site, work.workstream): getattr(work, "first", 0) for work in portfolio.WORK}
     assert {one for one in silent - planted("no_data") if one[3] >= started[one[0], one[1]]} == set()
 
     await the_restated_month_was_revised()
@@ -124,7 +124,7 @@ async def the_tickets_are_those_of_the_table() -> None:
         for ticket in story.found.tickets
     }
     assert mine == wanted
-    levels = {(row["site"], row["kpi"]): row["level"] for row in tickets if row["state"] not in ("cancelled",)}
+    levels = {(row["site"], row["kpi"]): row["level"] for row in tickets if row["state"] != "cancelled"}
     for story in portfolio.STORIES:
         for ticket in story.found.tickets:
             if not ticket.cancelled_by_correction:

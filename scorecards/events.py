@@ -1,0 +1,163 @@
+"""Single events as measures: tickets, outages, deliveries, counted into days and kept for percentiles and damages by event.
+
+An event belongs to the day, in the contract's zone, on which it began (or ended, if the measure says so).  Where a
+file of events was delivered, nothing happening is a zero, which is another thing than nothing being delivered.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from fractions import Fraction
+
+from contracts import business_time
+from contracts.business_time import Calendar
+from contracts.document import Contract, EventFilter, FromEvents
+from contracts.errors import CannotCompute
+from contracts.period import Period, zone_named
+from scorecards.measurement import Case, Exact, Row, Scope, Series
+
+_SECONDS = {"seconds": 1, "minutes": 60, "hours": 3600, "days": 86400}
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One event as delivered; moments are aware.  ``ended_at`` is ``None`` while it goes on."""
+
+    event_id: str
+    site: str
+    kind: str
+    started_at: datetime
+    ended_at: datetime | None = None
+    value: Decimal | None = None
+    dimensions: Scope = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """What a file of events came to: rows by day, and every single case of each series."""
+
+    rows: list[Row]
+    cases: dict[Series, list[Case]]
+    unfinished: list[str]
+    """Events without an end whose duration was asked for; they are left out."""
+
+
+def count(
+    contract: Contract,
+    events: Sequence[Event],
+    periods: Sequence[Period],
+    sites: Iterable[str],
+    calendars: Mapping[str, Calendar],
+) -> Counted:
+    """Counts events into the measures that are made from them.
+
+    ``sites`` are those that deliver anything, so that one without events has zeros.  Raises :class:`CannotCompute`
+    where a measure counts business time in a calendar that is not among ``calendars``.
+    """
+    declared = {name: one.events for name, one in contract.measures.items() if one.events is not None}
+    zone = zone_named(contract.time_zone)
+    cells: dict[str, set[tuple[str, Scope]]] = {}
+    for event in events:
+        cells.setdefault(event.kind, set()).add((event.site, event.dimensions))
+    days: dict[tuple[str, Scope], set[date]] = {}
+    sums: dict[tuple[str, str, Scope, date], Exact] = {}
+    cases: dict[Series, list[Case]] = {}
+    unfinished: dict[str, None] = {}
+    for name, how in declared.items():
+        lasts = duration_in(how, calendars)
+        for event in events:
+            if event.kind != how.kind or not _is_wanted(how, event):
+                continue
+            moment = event.started_at if how.at == "start" else event.ended_at
+            if moment is None or (_needs_end(how) and event.ended_at is None):
+                unfinished[event.event_id] = None
+                continue
+            amount = _amount(how, event, lasts)
+            if amount is None:
+                continue
+            on = moment.astimezone(zone).date()
+            if not any(on in period for period in periods):
+                continue
+            key = (name, event.site, event.dimensions, on)
+            sums[key] = sums.get(key, 0) + amount
+            days.setdefault((event.site, event.dimensions), set()).add(on)
+            cases.setdefault(Series(event.site, name, event.dimensions), []).append(Case(on, event.event_id, amount))
+    rows: list[Row] = []
+    for name, how in declared.items():
+        own = set(cells.get(how.kind, ()))
+        own |= {(site, ()) for site in sites if not any(held == site for held, _ in own)}
+        for site, dimensions in sorted(own):
+            for on in sorted(days.get((site, dimensions), set()) | {period.from_on for period in periods}):
+                total = sums.get((name, site, dimensions, on), 0)
+                rows.append(Row(site, name, dimensions, on, on + timedelta(days=1), "day", _decimal(total)))
+            cases.setdefault(Series(site, name, dimensions), [])
+    return Counted(rows, cases, list(unfinished))
+
+
+def duration_in(how: FromEvents, calendars: Mapping[str, Calendar]) -> Callable[[Event], Fraction | None]:
+    """How long an event lasted, in seconds: around the clock, or in a calendar's business time."""
+    if how.calendar is None:
+        return lambda event: None if event.ended_at is None else _seconds(event.ended_at - event.started_at)
+    calendar = calendars.get(how.calendar)
+    if calendar is None:
+        msg = f"durations are counted in the calendar {how.calendar!r}, which was not handed in"
+        raise CannotCompute(msg, f"Put {how.calendar}.yaml beside the contract.")
+    clock = business_time.clock(calendar)
+    return lambda event: None if event.ended_at is None else _seconds(clock.elapsed(event.started_at, event.ended_at))
+
+
+def _seconds(span: timedelta) -> Fraction:
+    return Fraction(span // timedelta(microseconds=1), 1_000_000)
+
+
+def _needs_end(how: FromEvents) -> bool:
+    return how.at == "end" or how.take in _SECONDS or any(one.of != "value" for one in how.only)
+
+
+def _is_wanted(how: FromEvents, event: Event) -> bool:
+    own = {"site": event.site, **dict(event.dimensions)}
+    return all(
+        own.get(name, "") == wanted if isinstance(wanted, str) else own.get(name, "") in wanted
+        for name, wanted in how.where.items()
+    )
+
+
+def _amount(how: FromEvents, event: Event, lasts: Callable[[Event], Fraction | None]) -> Exact | None:
+    """What the event counts for, or ``None`` where a range leaves it out."""
+    for one in how.only:
+        number = Fraction(event.value) if one.of == "value" and event.value is not None else None
+        if one.of != "value":
+            seconds = lasts(event)
+            number = None if seconds is None else seconds / _SECONDS[one.of]
+        if number is None or not _inside(one, number):
+            return None
+    if how.take == "count":
+        amount: Fraction | None = Fraction(1)
+    elif how.take == "value":
+        amount = None if event.value is None else Fraction(event.value)
+    else:
+        seconds = lasts(event)
+        amount = None if seconds is None else seconds / _SECONDS[how.take]
+    if amount is not None and how.value_percent:
+        amount = None if event.value is None else amount * Fraction(event.value) / 100
+    return amount if amount is None or amount.denominator != 1 else int(amount)
+
+
+def _inside(one: EventFilter, number: Fraction) -> bool:
+    return (
+        (one.at_least is None or number >= Fraction(one.at_least))
+        and (one.more_than is None or number > Fraction(one.more_than))
+        and (one.at_most is None or number <= Fraction(one.at_most))
+        and (one.less_than is None or number < Fraction(one.less_than))
+    )
+
+
+def _decimal(number: Exact) -> Decimal | Fraction:
+    """Durations in hours are fractions that no decimal holds; a row carries them as they are."""
+    return Decimal(number) if isinstance(number, int) else number
+
+
+__all__ = ["Counted", "Event", "count", "duration_in"]
