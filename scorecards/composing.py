@@ -15,9 +15,8 @@ from msgspec import Struct
 from contracts.document import Contract, Counts, Kpi
 from contracts.period import Period
 from scorecards.evaluating import Evaluation, Planned
-from scorecards.measurement import Facts, Relief, Scope
+from scorecards.measurement import Scope
 from scorecards.measuring import measures_of, side
-from scorecards.pricing.bases import Amounts
 from scorecards.pricing.ledger import Payable, Record, covers
 from scorecards.scorecard import (
     Commentary,
@@ -65,25 +64,18 @@ class Composed(Struct, frozen=True, kw_only=True):
     payables: list[Payable]
 
 
-def compose(
-    planned: Sequence[Planned],
-    run: Evaluation,
-    facts: Facts,
-    relief: Sequence[Relief],
-    around: Surroundings,
-) -> list[Composed]:
+def compose(planned: Sequence[Planned], run: Evaluation, around: Surroundings) -> list[Composed]:
     """The scorecards of one period, which may have been judged in parts (an amendment inside it)."""
-    whole = planned[-1].whole
     period = Period(planned[0].period.from_on, planned[-1].period.until_on)
     contract = planned[-1].version.contract
     sites = sorted({result.site for result in run.results if result.site is not None} | set(_scope_sites(contract)))
     cards: list[Composed] = [
-        _card(site, period, whole, contract, run, facts, relief, around) for site in sites
+        _card(site, period, contract, run, around) for site in sites
     ]
     above = [result for result in run.results if result.site is None]
     wide = [payable for record in run.records for payable in record.payables if not _site_of(payable.scope)]
     if above or wide:
-        cards.append(_card(None, period, whole, contract, run, facts, relief, around))
+        cards.append(_card(None, period, contract, run, around))
     return cards
 
 
@@ -98,11 +90,8 @@ def _site_of(scope: Scope) -> str | None:
 def _card(
     site: str | None,
     period: Period,
-    whole: Period,
     contract: Contract,
     run: Evaluation,
-    facts: Facts,
-    relief: Sequence[Relief],
     around: Surroundings,
 ) -> Composed:
     scope: Scope = (("site", site),) if site is not None else ()
@@ -150,7 +139,7 @@ def _card(
         lines=lines,
         totals=totals,
         credit_this_year=earlier_credit + credit if priced else None,
-        money_at_risk=_at_risk(contract, scope, records, facts, whole),
+        money_at_risk=_at_risk(contract, scope, records),
         trends=trends,
         score_trend=[*trend, _score_point(period, score, results)][-13:],
         feeds=list(around.feeds.get(site, [])),
@@ -237,9 +226,7 @@ def _score_point(period: Period, score: Decimal | None, results: Sequence[KpiRes
     )
 
 
-def _at_risk(
-    contract: Contract, scope: Scope, records: Sequence[Record], facts: Facts, whole: Period
-) -> Decimal | None:
+def _at_risk(contract: Contract, scope: Scope, records: Sequence[Record]) -> Decimal | None:
     """The most that credits of one period can reach here: the first cap of the period."""
     cap = next((one for one in contract.money.caps if one.each == "period" and one.rolling is None), None)
     if cap is None or not records:

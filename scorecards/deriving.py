@@ -5,18 +5,35 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 
-from contracts.document import Derived, Kpi, Operand
+from contracts.document import Derived, Kpi, LevelShare, Operand, ShareMet
 from contracts.errors import CannotCompute
 from scorecards.measurement import Scope
 from scorecards.measuring import Measured
-from scorecards.pricing.ledger import Record, covers
-from scorecards.scoring import Judged
+from scorecards.pricing.ledger import Record, covers, restrict
+from scorecards.scoring import Judged, is_met
 
 
 def needs(kpi: Kpi) -> set[str]:
     """The KPIs whose values of the same period this one is computed from."""
+    followed = {
+        number.kpi
+        for entry in kpi.levels
+        for number in entry.at.values()
+        if isinstance(number, LevelShare) and number.kpi is not None
+    }
+    if kpi.value.moving_mean is not None:
+        return {kpi.value.moving_mean.of} | followed
+    if kpi.value.share_met is not None:
+        return {kpi.value.share_met.of} | followed
+    return followed | rests_on(kpi)
+
+
+def rests_on(kpi: Kpi) -> set[str]:
+    """The KPIs of whose results its value is made."""
     if kpi.value.moving_mean is not None:
         return {kpi.value.moving_mean.of}
+    if kpi.value.share_met is not None:
+        return {kpi.value.share_met.of}
     return _operands(kpi.value.derived) if kpi.value.derived is not None else set()
 
 
@@ -60,10 +77,25 @@ def in_order(kpis: Mapping[str, Kpi]) -> list[str]:
 
 
 def scopes_of(kpi: Kpi, verdicts: Mapping[tuple[str, Scope], Judged]) -> list[Scope]:
-    """The scopes a derived KPI is judged at: those of the KPIs it rests on."""
-    wanted = needs(kpi)
+    """The scopes a derived KPI is judged at: those of the KPIs it rests on; where it rests on measures only, every
+    scope that anything else is judged at, cut to its own ``for_each``."""
+    wanted = rests_on(kpi) | _looked_back_at(kpi)
     found = [scope for (name, scope) in verdicts if name in wanted]
+    if kpi.value.share_met is not None or not wanted:
+        found = [restrict(scope, kpi.for_each) for scope in (found if wanted else [scope for _, scope in verdicts])]
     return list(dict.fromkeys(found))
+
+
+def _looked_back_at(kpi: Kpi) -> set[str]:
+    """KPIs of whose earlier results it is made."""
+    found: set[str] = set()
+    waiting = [kpi.value.derived] if kpi.value.derived is not None else []
+    while waiting:
+        for operand in _listed(waiting.pop()):
+            found |= {one for one in (operand.best_before, operand.previous) if one is not None}
+            if operand.derived is not None:
+                waiting.append(operand.derived)
+    return found
 
 
 def derive(
@@ -87,11 +119,27 @@ def derive(
             return Measured("no_data", note=f"{rule.of} has no value in this period")
         mean = sum(values, Fraction(0)) / len(values)
         return Measured("measured", value=mean, n=None, note=f"the mean of {len(values)} results")
+    if kpi.value.share_met is not None:
+        return _share_met(kpi.value.share_met, scope, verdicts)
     assert kpi.value.derived is not None
     value = _compute(kpi.value.derived, name, scope, verdicts, history, measure)
     if value is None:
         return Measured("no_data", note="one of the results it is computed from is missing")
     return Measured("measured", value=value)
+
+
+def _share_met(rule: ShareMet, scope: Scope, verdicts: Mapping[tuple[str, Scope], Judged]) -> Measured:
+    judged = [
+        is_met(verdict.kpi, verdict.compared, verdict.levels, rule.level)
+        for (name, own), verdict in verdicts.items()
+        if name == rule.of and covers(scope, own) and verdict.compared is not None
+    ]
+    counted = [one for one in judged if one is not None]
+    if not counted:
+        return Measured("no_volume", numerator=0, denominator=0, note=f"no scope of {rule.of} was judged")
+    return Measured(
+        "measured", numerator=sum(counted), denominator=len(counted), value=Fraction(100 * sum(counted), len(counted)), n=len(counted)
+    )
 
 
 def _value(verdicts: Mapping[tuple[str, Scope], Judged], name: str, scope: Scope) -> Fraction | None:

@@ -14,19 +14,23 @@ from datetime import date
 from decimal import Decimal
 from fractions import Fraction
 from functools import partial
+from types import MappingProxyType
 
+from contracts.business_time import Calendar
+from contracts.curve import draw
 from contracts.document import Contract
 from contracts.errors import CannotCompute
-from contracts.period import Period, calendar_anchor, first_measured_on, period_containing, periods
+from contracts.period import Period, calendar_anchor, first_measured_on, period_containing, periods, zone_named
 from scorecards.deriving import derive, in_order, scopes_of
+from scorecards.events import Counted, Event, count
 from scorecards.measurement import Facts, Opening, Relief, Row, Scope, Series, gather, scope_of
 from scorecards.measuring import Measured, Plan, is_enough, measure, plan_of
-from scorecards.pricing.bases import Amounts
+from scorecards.pricing.bases import Amounts, Volumes
 from scorecards.pricing.caps import add_carried, apply_caps
 from scorecards.pricing.earning_back import earn_back
 from scorecards.pricing.exclusivity import apply_exclusivity
 from scorecards.pricing.ledger import Payable, Record, covers
-from scorecards.pricing.payments import give_payments
+from scorecards.pricing.payments import give_payments, reading
 from scorecards.pricing.points import give_points
 from scorecards.pricing.rounding import apply_minimum, round_lines, round_total
 from scorecards.rights import proposals_of, rights_of
@@ -38,6 +42,7 @@ from scorecards.scoring import (
     has_conditions,
     judge,
     levels_in_force,
+    round_decimals,
     standing_of,
     streak_after,
     wilson,
@@ -111,6 +116,9 @@ def plan_periods(versions: Sequence[Version], until: date) -> list[Planned]:
     return planned
 
 
+_PERCENT = ("ratio", "intervals", "stratified", "share_met")
+
+
 @dataclass(slots=True)
 class Evaluation:
     """A run: its records, oldest first, and what it says."""
@@ -148,15 +156,65 @@ def evaluate_rows(
     *,
     relief: Sequence[Relief] = (),
     opening: Sequence[Opening] = (),
+    events: Sequence[Event] = (),
+    calendars: Mapping[str, Calendar] = MappingProxyType({}),
 ) -> Evaluation:
-    """Judges every period from the contract's start to the last one that anything was delivered for."""
-    latest = max([row.starts_on for row in rows] + [one.starts_on for one in opening], default=None)
-    if latest is None:
+    """Judges every period from the contract's start to the last one that anything was delivered for.
+
+    ``events`` are single events, for measures that are made from them; ``calendars`` those in whose business time
+    durations are counted.
+    """
+    days = [row.starts_on for row in rows] + [one.starts_on for one in opening]
+    days += [_last_day(versions, event) for event in events]
+    if not days:
         return Evaluation()
-    planned = plan_periods(versions, date.fromordinal(latest.toordinal() + 1))
+    planned = plan_periods(versions, date.fromordinal(max(days).toordinal() + 1))
     known_before = [one for one in opening if not planned or one.starts_on < planned[-1].period.until_on]
-    facts = gather(rows, [one.period.from_on for one in planned])
-    return evaluate(planned, facts, relief=relief, opening=known_before)
+    periods_ = [one.period for one in planned]
+    starts = [period.from_on for period in periods_]
+    remarks: list[Remark] = []
+    counted = _count_events(versions, events, periods_, rows, calendars, remarks)
+    facts = gather([*rows, *counted.rows], starts)
+    facts.cases = counted.cases
+    run = evaluate(planned, facts, relief=relief, opening=known_before)
+    run.findings += remarks
+    return run
+
+
+def _last_day(versions: Sequence[Version], event: Event) -> date:
+    zone = zone_named(versions[-1].contract.time_zone)
+    at_end = any(one.events is not None and one.events.at == "end" for one in versions[-1].contract.measures.values())
+    moment = event.ended_at if at_end and event.ended_at is not None else event.started_at
+    return moment.astimezone(zone).date()
+
+
+def _count_events(
+    versions: Sequence[Version],
+    events: Sequence[Event],
+    periods_: Sequence[Period],
+    rows: Sequence[Row],
+    calendars: Mapping[str, Calendar],
+    remarks: list[Remark],
+) -> Counted:
+    if not events:
+        return Counted([], {}, [])
+    sites = sorted({row.site for row in rows if row.site} | {event.site for event in events})
+    try:
+        counted = count(versions[-1].contract, events, periods_, sites, calendars)
+    except CannotCompute as problem:
+        remarks.append(Remark(severity="error", where="events", message=problem.message, repair=problem.repair))
+        return Counted([], {}, [])
+    if counted.unfinished:
+        names = ", ".join(counted.unfinished[:5]) + (" …" if len(counted.unfinished) > 5 else "")
+        remarks.append(
+            Remark(
+                severity="warning",
+                where="events",
+                message=f"{len(counted.unfinished)} events have no end and are not counted where their duration matters: {names}",
+                repair="Deliver them again when they have ended.",
+            )
+        )
+    return counted
 
 
 def evaluate(
@@ -181,17 +239,20 @@ def evaluate(
             streaks[key] = verdict.streak or streak_after(streaks.get(key, 0), verdict)
             if verdict.measured.status == "accumulating":
                 pending[key] = [verdict.measured]
-            else:
+            elif verdict.measured.status == "measured":
                 pending.pop(key, None)
     for one in planned:
         contract = one.version.contract
         if id(contract) not in plans:
-            plans[id(contract)] = {name: plan_of(name, kpi, facts) for name, kpi in contract.kpis.items()}
+            plans[id(contract)] = {name: plan_of(name, kpi, facts, contract.measures) for name, kpi in contract.kpis.items()}
         replacing = known.get(one.period.from_on)
         if replacing and not _delivered(facts, one.period.from_on):
-            # A period before our data, known only by its results: looked back at, not judged.
-            history += replacing
+            # A period before our data, known only by its results: looked back at, not judged; rights arise from it.
+            amounts = Amounts(contract, one.period, facts, by_measure, one.whole)
             for record in replacing:
+                record.base_amount = amounts.amount
+                run.rights += rights_of(record, history)
+                history.append(record)
                 for key, verdict in record.verdicts.items():
                     streaks[key] = streak_after(streaks.get(key, 0), verdict)
             continue
@@ -237,7 +298,7 @@ def _judge_all(
     ]
     for name in in_order(contract.kpis):
         kpi = contract.kpis[name]
-        is_derived = kpi.value.derived is not None or kpi.value.moving_mean is not None
+        is_derived = kpi.value.kind in ("derived", "moving_mean", "share_met")
         if is_derived:
             scopes = scopes_of(kpi, record.verdicts) or ([()] if not kpi.for_each else [])
         else:
@@ -254,7 +315,13 @@ def _judge_all(
                 measured, accumulated = _accumulate(pending, name, scope, plans[name], measured)
             levels = same
             if levels is None:
-                levels = levels_in_force(kpi, one.period.from_on, scope, partial(amounts.measure, scope=scope))
+                levels = levels_in_force(
+                    kpi,
+                    one.period.from_on,
+                    scope,
+                    partial(amounts.measure, scope=scope),
+                    partial(_result_of, record.verdicts, scope=scope),
+                )
             verdict = judge(name, kpi, scope, one.period, one.version.label, measured, levels)
             verdict.accumulated = accumulated
             own = dict(scope)
@@ -263,6 +330,15 @@ def _judge_all(
                 for claim in money_only
             )
             record.verdicts[name, scope] = verdict
+
+
+def _result_of(verdicts: Mapping[tuple[str, Scope], Judged], name: str, *, scope: Scope) -> Fraction | None:
+    """Another KPI's value for the same scope, or for the one wider scope it is judged at."""
+    own = verdicts.get((name, scope))
+    if own is None:
+        wider = [verdict for (held, place), verdict in verdicts.items() if held == name and covers(place, scope)]
+        own = wider[0] if len(wider) == 1 else None
+    return own.compared if own is not None else None
 
 
 def _accumulate(
@@ -299,8 +375,8 @@ def _accumulate(
 
 def _price(record: Record, history: Sequence[Record], amounts: Amounts, run: Evaluation) -> None:
     contract = record.contract
-    _score(record)
     give_points(record, history)
+    _score(record, history, amounts)
     try:
         add_carried(record, history)
         give_payments(record, history, amounts)
@@ -320,6 +396,10 @@ def _price(record: Record, history: Sequence[Record], amounts: Amounts, run: Eva
             )
         )
         record.payables.clear()
+    run.findings += [
+        Remark(severity="error", where=f"money, {record.period}", message=one.message, repair=one.repair)
+        for one in record.problems
+    ]
     priced = bool(contract.money.credits or contract.money.bonuses)
     for scope in _total_scopes(record):
         verdicts = record.inside(scope)
@@ -328,6 +408,7 @@ def _price(record: Record, history: Sequence[Record], amounts: Amounts, run: Eva
         back = round_total(record, _inside(record.earned_back, scope)) if priced else None
         gave_points = any(verdict.points is not None for verdict in verdicts)
         score = record.scores.get(scope)
+        net = credit - bonus - back if credit is not None and bonus is not None and back is not None else None
         run.totals.append(
             Total(
                 scope=dict(scope),
@@ -341,9 +422,26 @@ def _price(record: Record, history: Sequence[Record], amounts: Amounts, run: Eva
                 bonus=_cents(bonus, record),
                 earned_back=_cents(back, record),
                 carried=_cents(_inside(record.carried, scope), record) if priced else None,
-                net=_cents(credit - bonus - back, record) if credit is not None and bonus is not None and back is not None else None,
+                net=_cents(net, record),
+                converted=_cents(_converted(net, record, amounts, scope), record),
+                converted_currency=contract.money.conversion.to if contract.money.conversion is not None else None,
             )
         )
+
+
+def _converted(net: Fraction | None, record: Record, amounts: Amounts, scope: Scope) -> Fraction | None:
+    """Step 13: what is left after every limit, in the currency that is paid; ``None`` while the rate is not known."""
+    rule = record.contract.money.conversion
+    if rule is None or net is None:
+        return None
+    rate = amounts.measure(rule.rate, ()) if isinstance(rule.rate, str) else Fraction(rule.rate)
+    if rate is None:
+        return None
+    record.line(
+        13, "rounding", scope, f"converted to {rule.to} at the rate of {rule.source} of {rule.on}", amount=net * rate,
+        inputs={"net": net, "rate": rate},
+    )
+    return net * rate
 
 
 def _inside(amounts: Iterable[tuple[Scope, Fraction]], scope: Scope) -> Fraction:
@@ -367,11 +465,30 @@ def _total_scopes(record: Record) -> list[Scope]:
     return [*sorted(site for site in sites if site), ()]
 
 
-def _score(record: Record) -> None:
+def _score(record: Record, history: Sequence[Record], amounts: Amounts) -> None:
     """Scores the contract first and its sites after, so that a verdict shows the weight it had in its site."""
     sites = sorted({tuple(p for p in scope if p[0] == "site") for _, scope in record.verdicts})
     for scope in [(), *(site for site in sites if site)]:
-        record.scores[scope] = combine(record.contract, record.inside(scope)).score
+        score = combine(record.contract, record.inside(scope)).score
+        if score is not None:
+            score = _less_deductions(score, scope, record, history, amounts)
+            how = record.contract.scoring.round_total
+            score = score if how is None else round_decimals(score, how)
+        record.scores[scope] = score
+
+
+def _less_deductions(
+    score: Fraction, scope: Scope, record: Record, history: Sequence[Record], amounts: Amounts
+) -> Fraction:
+    for rule in record.contract.scoring.deductions:
+        at, label = reading(rule.by, record, history, amounts, scope, None)
+        if at is None:
+            continue
+        drawn = draw(rule.give, at, volumes=Volumes(amounts, scope))
+        if drawn.amount:
+            score -= drawn.amount
+            record.line(8, "deduction", scope, f"{rule.name}: {drawn.words}", amount=-drawn.amount, clause=rule.clause, inputs={label: at})
+    return score
 
 
 def _result(verdict: Judged, contract: Contract, written: dict[int, dict[str, Decimal]]) -> KpiResult:
@@ -401,7 +518,7 @@ def _result(verdict: Judged, contract: Contract, written: dict[int, dict[str, De
         numerator=exact(measured.numerator),
         denominator=exact(measured.denominator),
         value=value,
-        unit=kpi.unit or ("percent" if kpi.value.ratio is not None else "count"),
+        unit=kpi.unit or ("percent" if kpi.value.kind in _PERCENT else "count"),
         compared=value if verdict.compared is measured.value else shown(verdict.compared),
         status=measured.status,
         target=levels.get("target"),
@@ -410,6 +527,7 @@ def _result(verdict: Judged, contract: Contract, written: dict[int, dict[str, De
         score=shown(verdict.score),
         weight=kpi.weight,
         weight_used=shown(verdict.weight_used),
+        score_part=shown(verdict.score_part),
         points_base=shown(verdict.points_base),
         multiplier=shown(verdict.multiplier),
         points=shown(verdict.points),

@@ -2,34 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal, InvalidOperation
+from types import MappingProxyType
 from typing import Any
 
 import msgspec
 
+from contracts.business_time import Calendar
 from contracts.document import Contract, Example
 from scorecards.evaluating import evaluate_rows, version_of
-from scorecards.files import rows_of_example
+from scorecards.files import events_of_example, rows_of_example
 from scorecards.scorecard import Scored
 
 
-def run_example(contract: Contract, example: Example) -> tuple[Scored, list[str]]:
+def run_example(
+    contract: Contract, example: Example, calendars: Mapping[str, Calendar] = MappingProxyType({})
+) -> tuple[Scored, list[str]]:
     """Judges what the example gives, and says in sentences where the result differs from what it expects."""
-    rows, relief, opening = rows_of_example(example)
-    scored = evaluate_rows([version_of(contract)], rows, relief=relief, opening=opening).scored(contract)
+    rows, relief, opening = rows_of_example(example, contract)
+    events = events_of_example(example)
+    run = evaluate_rows([version_of(contract)], rows, relief=relief, opening=opening, events=events, calendars=calendars)
+    scored = run.scored(contract)
     return scored, differences(scored, example.expect)
 
 
 def differences(scored: Scored, expect: dict[str, list[dict[str, Any]]]) -> list[str]:
     """Every expected item that no item of the result fulfils; what an item does not name is not compared."""
-    result: dict[str, Any] = msgspec.to_builtins(scored)
+    return disagreements(msgspec.to_builtins(scored), expect)
+
+
+def disagreements(result: Mapping[str, Any], expect: Mapping[str, Sequence[dict[str, Any]]]) -> list[str]:
+    """The same for a result as JSON gives it.  An empty list expects that there is none of that part."""
     found: list[str] = []
     for part, wanted in expect.items():
         have = result.get(part)
         if not isinstance(have, list):
             found.append(f"a result has no part {part!r}; its parts are results, lines, totals, rights, proposals, findings")
             continue
+        if not wanted and have:
+            found.append(f"{part}: expected none; there is {_words(have[0])}")
         for item in wanted:
             if not any(_fulfils(item, one) for one in have):
                 found.append(f"{part}: expected {_words(item)}; {_nearest(item, have)}")
@@ -65,11 +77,13 @@ def _nearest(item: dict[str, Any], have: Sequence[Any]) -> str:
     """The item of the result that agrees in most, and where it differs."""
     if not have:
         return "there is none"
+
     def agreement(one: Any) -> int:
         return sum(name in one and _fulfils(value, one[name]) for name, value in item.items())
+
     best = max(have, key=agreement)
     wrong = {name: best.get(name) for name, value in item.items() if name not in best or not _fulfils(value, best[name])}
     return f"the nearest has {_words(wrong)}"
 
 
-__all__ = ["differences", "run_example"]
+__all__ = ["differences", "disagreements", "run_example"]

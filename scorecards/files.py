@@ -28,12 +28,19 @@ from contracts.period import (
     zone_named,
 )
 from scorecards.evaluating import Planned
+from scorecards.events import Event
 from scorecards.measurement import Fact, Opening, Relief, ReliefEffect, Row, Scope
 
-_ROW_COLUMNS = ("site", "measure", "starts_on", "grain", "value")
-_ROW_OPTIONAL = ("starts_at", "known_at", "n")
+_ROW_COLUMNS = ("site", "measure", "grain", "value")
+_ROW_OPTIONAL = ("starts_on", "starts_at", "known_at", "n")
+_EVENT_COLUMNS = ("event_id", "site", "kind", "started_at", "ended_at", "value")
 _RELIEF_COLUMNS = ("site", "kpi", "from", "until", "effect", "share")
 _OPENING_COLUMNS = ("starts_on", "site", "kpi", "fact", "value")
+
+_TRUE = frozenset({"true", "yes", "1", "met"})
+_FALSE = frozenset({"false", "no", "0", "missed"})
+_NEVER = datetime(1970, 1, 1, tzinfo=UTC)
+
 
 @dataclass(slots=True)
 class Read:
@@ -51,14 +58,26 @@ class _Bad(ValueError):
         self.column, self.message, self.repair = column, message, repair
 
 
-def _lines(text: str) -> Iterator[tuple[int, dict[str, str]]]:
-    reader = csv.DictReader(io.StringIO(text), strict=False)
-    for record in reader:
-        yield reader.line_num, {
-            (name or "").strip(): (value or "").strip() if isinstance(value, str) else ""
-            for name, value in record.items()
-            if name is not None
-        }
+def _lines(text: str) -> Iterator[tuple[int, dict[str, str], _Bad | None]]:
+    """The lines below the heading, with what is wrong with a line as a whole."""
+    reader = csv.reader(io.StringIO(text))
+    heading = [name.strip() for name in next(reader, [])]
+    while True:
+        try:
+            cells = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as problem:
+            yield reader.line_num, {}, _Bad("", f"the line cannot be split into columns: {problem}", "Save it anew as CSV.")
+            continue
+        if not any(cell.strip() for cell in cells):
+            continue
+        record = dict.fromkeys(heading, "") | {name: cell.strip() for name, cell in zip(heading, cells, strict=False)}
+        bad = None
+        if len(cells) > len(heading):
+            repair = "Put a value that holds a comma between quotation marks."
+            bad = _Bad(heading[-1], f"the line has {len(cells)} cells under {len(heading)} columns", repair)
+        yield reader.line_num, record, bad
 
 
 def _decode(data: bytes, name: str) -> tuple[str, list[Finding]]:
@@ -148,14 +167,18 @@ def read_rows(data: bytes, contract: Contract, planned: Callable[[date], Sequenc
     text, refused = _decode(data, name)
     if not refused:
         refused = _header(text, _ROW_COLUMNS, name)
+        if not {"starts_on", "starts_at"} & {column.strip() for column in next(csv.reader(io.StringIO(text)), [])}:
+            refused += _header("", ("starts_on",), name)
     if refused:
         return Read([], refused)
     known = (*_ROW_COLUMNS, *_ROW_OPTIONAL)
     kept: dict[tuple[object, ...], tuple[datetime | None, Row, int]] = {}
     read = Read()
     checked = _PeriodCheck(contract, planned)
-    for line, record in _lines(text):
+    for line, record, bad_line in _lines(text):
         try:
+            if bad_line is not None:
+                raise bad_line
             row, known_at = _row(record, contract, known, checked)
         except _Bad as bad:
             read.refused.append(_finding(bad, line, record, name))
@@ -226,6 +249,9 @@ def _row(
     record: Mapping[str, str], contract: Contract, known: Sequence[str], periods: _PeriodCheck
 ) -> tuple[Row, datetime | None]:
     measure = record["measure"]
+    counted = contract.measures.get(measure)
+    if counted is not None and counted.events is not None:
+        raise _Bad("measure", f"{measure} is counted from single events", "Deliver the events, or drop events under the measure.")
     if measure not in contract.measures:
         declared = ", ".join(sorted(contract.measures)) or "none"
         raise _Bad(
@@ -240,14 +266,14 @@ def _row(
     known_at = _moment(record["known_at"], "known_at") if record.get("known_at") else None
     part = ""
     if grain in GRAIN_UNITS:
-        starts_on = _day(record["starts_on"], "starts_on")
+        starts_on = _day(record.get("starts_on", ""), "starts_on")
         span = periods.span(starts_on, grain)
         until_on = span.until_on
     else:
         if not record.get("starts_at"):
             raise _Bad("starts_at", f"a row of {grain} needs the moment it starts", "Write starts_at with its offset.")
         starts_at = _moment(record["starts_at"], "starts_at")
-        if period_of_row(grain, starts_at, periods.unit, periods.anchor, periods.zone) is None:
+        if period_of_row(cast("Grain", grain), starts_at, periods.unit, periods.anchor, periods.zone) is None:
             raise _Bad("starts_at", f"the {grain} from {starts_at} reaches over the end of a period", "Cut it there.")
         starts_on = starts_at.astimezone(periods.zone).date()
         periods.span(starts_on, "day")
@@ -263,8 +289,10 @@ def read_relief(data: bytes, contract: Contract, *, name: str = "") -> tuple[lis
     claims: list[Relief] = []
     if refused:
         return claims, refused
-    for line, record in _lines(text):
+    for line, record, bad_line in _lines(text):
         try:
+            if bad_line is not None:
+                raise bad_line
             claims.append(_relief(record, contract))
         except _Bad as bad:
             refused.append(_finding(bad, line, record, name))
@@ -281,7 +309,7 @@ def _relief(record: Mapping[str, str], contract: Contract) -> Relief:
     kpi = record.get("kpi") or None
     if kpi is not None and kpi not in contract.kpis:
         raise _Bad("kpi", f"the contract has no KPI {kpi!r}", f"Use one of {', '.join(contract.kpis)}, or leave it empty.")
-    if record.get("share") and Decimal(record["share"]) != 100:
+    if record.get("share") and _number(record["share"], "share") != 100:
         raise _Bad("share", "relief in part of a span is not judged", "Split the span, or claim all of it.")
     return Relief(
         from_on,
@@ -301,8 +329,10 @@ def read_opening(data: bytes, contract: Contract, *, name: str = "") -> tuple[li
     facts: list[Opening] = []
     if refused:
         return facts, refused
-    for line, record in _lines(text):
+    for line, record, bad_line in _lines(text):
         try:
+            if bad_line is not None:
+                raise bad_line
             facts.append(_opening(record, contract))
         except _Bad as bad:
             refused.append(_finding(bad, line, record, name))
@@ -315,6 +345,8 @@ def _opening(record: Mapping[str, str], contract: Contract) -> Opening:
         raise _Bad("fact", f"{fact!r} is no fact", f"Use one of {', '.join(get_args(Fact))}.")
     if fact in ("value", "points", "credit", "paid", "charge", "failures"):
         _number(record["value"], "value")
+    if fact == "met" and record["value"].strip().lower() not in _TRUE | _FALSE:
+        raise _Bad("value", f"{record['value']!r} says neither met nor missed", "Write true or false.")
     kpi = record.get("kpi") or None
     if kpi is not None and kpi not in contract.kpis:
         raise _Bad("kpi", f"the contract has no KPI {kpi!r}", f"Use one of {', '.join(contract.kpis)}, or leave it empty.")
@@ -328,21 +360,75 @@ def _opening(record: Mapping[str, str], contract: Contract) -> Opening:
     )
 
 
-def rows_of_example(example: Example) -> tuple[list[Row], list[Relief], list[Opening]]:
-    """What an example starts from, as the values that judging takes."""
-    rows = [
-        Row(
-            one.site,
-            one.measure,
+def read_events(data: bytes, contract: Contract, *, name: str = "") -> tuple[list[Event], list[Finding]]:
+    """The single events of an event file.  A second row with the same number and kind at one site is refused."""
+    text, refused = _decode(data, name)
+    if not refused:
+        refused = _header(text, ("event_id", "site", "kind", "started_at"), name)
+    if refused:
+        return [], refused
+    kept: dict[tuple[str, str, str], Event] = {}
+    for line, record, bad_line in _lines(text):
+        try:
+            if bad_line is not None:
+                raise bad_line
+            event = _event(record, contract)
+            key = (event.event_id, event.site, event.kind)
+            if key in kept:
+                raise _Bad("event_id", f"the event {event.event_id!r} stands twice", "Keep one row for each event.")
+        except _Bad as bad:
+            refused.append(_finding(bad, line, record, name))
+            continue
+        kept[key] = event
+    return list(kept.values()), refused
+
+
+def _event(record: Mapping[str, str], contract: Contract) -> Event:
+    kinds = sorted({one.events.kind for one in contract.measures.values() if one.events is not None})
+    if record["kind"] not in kinds:
+        wanted = ", ".join(kinds) or "none"
+        raise _Bad("kind", f"no measure of the contract counts events of the kind {record['kind']!r}", f"Use one it counts ({wanted}).")
+    if not record["event_id"]:
+        raise _Bad("event_id", "the event has no number", "Number each event, so that it can be found again.")
+    started_at = _moment(record["started_at"], "started_at")
+    ended_at = _moment(record["ended_at"], "ended_at") if record.get("ended_at") else None
+    if ended_at is not None and ended_at < started_at:
+        raise _Bad("ended_at", f"the event ends at {ended_at}, before it begins", "Correct one of the two moments.")
+    value = _number(record["value"], "value") if record.get("value") else None
+    own = _dimensions(record, _EVENT_COLUMNS, contract)
+    return Event(record["event_id"], record["site"], record["kind"], started_at, ended_at, value, own)
+
+
+def events_of_example(example: Example) -> list[Event]:
+    """The single events that an example starts from."""
+    return [
+        Event(
+            one.event_id, one.site, one.kind, one.started_at, one.ended_at, one.value,
             tuple(sorted((name, value) for name, value in one.dimensions.items() if value)),
-            one.starts_on,
-            grain_period(one.grain, one.starts_on).until_on,
-            one.grain,
-            one.value,
-            one.n,
         )
-        for one in example.given.data
+        for one in example.given.events
     ]
+
+
+def rows_of_example(example: Example, contract: Contract) -> tuple[list[Row], list[Relief], list[Opening]]:
+    """What an example starts from, as the values that judging takes."""
+    zone = zone_named(contract.time_zone)
+    cadence = contract.measured
+    anchor = calendar_anchor(cadence.each, anchor_day=cadence.anchor_day)
+    latest: dict[tuple[object, ...], tuple[datetime | None, Row]] = {}
+    for one in example.given.data:
+        on = one.starts_on if one.starts_on is not None else (one.starts_at or _NEVER).astimezone(zone).date()
+        own = tuple(sorted((name, value) for name, value in one.dimensions.items() if value))
+        until = on + timedelta(days=1)
+        if one.grain in GRAIN_UNITS:
+            until = grain_period(one.grain, on, anchor=anchor if GRAIN_UNITS[one.grain] == cadence.each else None).until_on
+        part = "" if one.starts_at is None else one.starts_at.astimezone(UTC).isoformat()
+        row = Row(one.site, one.measure, own, on, until, one.grain, one.value, one.n, part)
+        key = (row.site, row.measure, own, on, one.grain, part)
+        before = latest.get(key)
+        if before is None or (one.known_at is not None and (before[0] is None or one.known_at > before[0])):
+            latest[key] = (one.known_at, row)
+    rows = [row for _, row in latest.values()]
     relief = [
         Relief(one.from_, one.until, one.effect, one.kpi, one.site, tuple(sorted(one.dimensions.items())))
         for one in example.given.relief

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from fractions import Fraction
 
-from contracts.document import Contract, Derived, Kpi, Operand, When
+from contracts.document import By, Contract, Derived, Kpi, Operand, When
 from contracts.period import Period
 from scorecards.evaluating import Version
 from scorecards.measurement import Scope, scope_of
@@ -33,14 +33,17 @@ def _needs(contract: Contract) -> Iterator[int]:
         if kpi.value.derived is not None and _looks_back(kpi.value.derived):
             yield FOR_EVER
     for payment in (*contract.money.credits, *contract.money.bonuses):
-        if payment.when is not None:
-            yield _window(payment.when)
+        for condition in (payment.when, payment.unless):
+            if condition is not None:
+                yield _window(condition)
         if payment.multiply is not None:
             yield payment.multiply.last
         if payment.ladder is not None:
             yield payment.ladder.last
-        if payment.pay is not None and payment.pay.by is not None and payment.pay.by.count is not None:
-            yield payment.pay.by.count.last
+        for pay in (payment.pay, payment.at_most, *(rung.pay for rung in (payment.ladder.rungs if payment.ladder else []))):
+            if pay is not None:
+                yield from (_counts(by) for by in (pay.by, *(factor.by for factor in pay.factors)))
+    yield from (_counts(rule.by) for rule in contract.scoring.deductions)
     for cap in contract.money.caps:
         if cap.rolling is not None:
             yield cap.rolling
@@ -56,6 +59,10 @@ def _needs(contract: Contract) -> Iterator[int]:
         yield ratchet.periods
     for right in contract.rights:
         yield _window(right.when) + 1
+
+
+def _counts(by: By | None) -> int:
+    return by.count.last if by is not None and by.count is not None else 1
 
 
 def _window(when: When) -> int:
@@ -127,5 +134,7 @@ def _value(result: KpiResult, kpi: Kpi) -> Fraction | None:
     above = Fraction(result.numerator)
     if not result.denominator:
         return above if kpi.value.kind in ("sum", "count", "last") else Fraction(result.value)
-    times = 100 if kpi.value.ratio is not None else Fraction(kpi.value.rate.each) if kpi.value.rate is not None else 1
+    if kpi.value.kind not in ("ratio", "mean", "rate", "intervals", "share_met"):
+        return Fraction(result.value)
+    times = Fraction(kpi.value.rate.each) if kpi.value.rate is not None else Fraction(1 if kpi.value.mean is not None else 100)
     return times * above / Fraction(result.denominator)

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from scorecards.series import DAY, GRAIN_NAMES, GRAINS, SeriesKey, canonical
+from scorecards.series import GRAIN_NAMES, GRAINS, SeriesKey, canonical
 
 if TYPE_CHECKING:
     import asyncpg

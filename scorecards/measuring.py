@@ -186,12 +186,12 @@ def plan(
     return Plan(name, kpi, above, below, times, scopes, paired, adds_up=given is None or not given.percentile)
 
 
-def plan_of(name: str, kpi: Kpi, facts: Facts) -> Plan:
+def plan_of(name: str, kpi: Kpi, facts: Facts, measures: Mapping[str, Measure] = MappingProxyType({})) -> Plan:
     """The KPI's plan for these facts; made once, because loading and judging both ask for it."""
     key = (name, id(kpi))
     held = facts.plans.get(key)
     if not isinstance(held, Plan):
-        held = facts.plans[key] = plan(name, kpi, facts.by_measure())
+        held = facts.plans[key] = plan(name, kpi, facts.by_measure(), measures)
     return held
 
 

@@ -83,7 +83,7 @@ async def facts_of(
             facts.tallies[series][period.from_on] = _tally(found, earlier)
         wanted: set[Series] = set()
         for name, kpi in one.version.contract.kpis.items():
-            wanted |= needs_spans(plan_of(name, kpi, facts), period, facts, relief)
+            wanted |= needs_spans(plan_of(name, kpi, facts, one.version.contract.measures), period, facts, relief)
         if wanted:
             await _load_spans(connection, facts, {ids[series]: series for series in wanted}, period, as_of)
     return facts
@@ -167,7 +167,8 @@ async def earlier_periods(
     connection: Connection, contracts: Sequence[int], before: date, most: int
 ) -> list[Earlier]:
     """The last ``most`` periods of the contracts (a lineage) that begin before the day, oldest first, each by its
-    latest revision."""
+    latest revision.
+    """
     records = await connection.fetch(_EARLIER_RESULTS, list(contracts), before, most)
     paid = await connection.fetch(_EARLIER_PAYABLES, list(contracts), before, most)
     found: dict[tuple[date, date], Earlier] = {}
@@ -197,8 +198,9 @@ _LATEST = """
     )
 """
 
+# Statements here are put together from constants of this module alone.
 _EARLIER_RESULTS = (
-    _LATEST
+    _LATEST  # noqa: S608
     + """
     SELECT x.*, site.code AS site_code
     FROM latest JOIN result x ON x.revision = latest.revision LEFT JOIN site ON site.id = latest.site
@@ -207,7 +209,7 @@ _EARLIER_RESULTS = (
 )
 
 _EARLIER_PAYABLES = (
-    _LATEST
+    _LATEST  # noqa: S608
     + """
     SELECT p.*, site.code AS site_code, latest.period_from, latest.period_until
     FROM latest JOIN payable p ON p.revision = latest.revision LEFT JOIN site ON site.id = latest.site
@@ -290,7 +292,7 @@ async def past_scores(connection: Connection, contracts: Sequence[int], before: 
 
 
 _PAST_SCORES = (
-    _LATEST
+    _LATEST  # noqa: S608
     + """
     SELECT site.code AS site, latest.period_from, r.score, r.credit
     FROM latest JOIN revision r ON r.id = latest.revision LEFT JOIN site ON site.id = latest.site

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from fractions import Fraction
 
 from contracts.document import Ratchet, RightRule
 from scorecards.measurement import Scope
+from scorecards.measuring import Measured
 from scorecards.pricing.ledger import Record, restrict
 from scorecards.pricing.windows import condition
 from scorecards.scorecard import Proposal, Right, shown
-from scorecards.scoring import Judged, is_exceeded
+from scorecards.scoring import Judged, is_exceeded, judge
 
 
 def rights_of(now: Record, history: Sequence[Record]) -> list[Right]:
@@ -20,10 +22,16 @@ def rights_of(now: Record, history: Sequence[Record]) -> list[Right]:
     condition goes on holding it is the same right.
     """
     found: list[Right] = []
+    if not now.contract.rights:
+        return found
+    bare: tuple[Record, list[Record]] | None = None
     for rule in now.contract.rights:
+        if rule.despite_relief and bare is None:
+            bare = without_relief(now), [without_relief(record) for record in history]
+        seen, before = bare if rule.despite_relief and bare is not None else (now, history)
         for scope in _scopes(rule, now):
-            held = condition(rule.when, now, history, rule.when.kpi, scope)
-            if not held.holds or (history and _held_before(rule, history, scope)):
+            held = condition(rule.when, seen, before, rule.when.kpi, scope)
+            if not held.holds or (before and _held_before(rule, before, scope)):
                 continue
             found.append(
                 Right(
@@ -44,7 +52,23 @@ def _held_before(rule: RightRule, history: Sequence[Record], scope: Scope) -> bo
 def _scopes(rule: RightRule, now: Record) -> list[Scope]:
     if not rule.for_each:
         return [()]
-    return list(dict.fromkeys(restrict(scope, rule.for_each) for _, scope in now.verdicts))
+    held = [scope for _, scope in now.verdicts] + [scope for scope, _ in now.known_credits]
+    return list(dict.fromkeys(restrict(scope, rule.for_each) for scope in held))
+
+
+def without_relief(record: Record) -> Record:
+    """The record with every verdict as it would stand had nothing been excused."""
+    if not any(verdict.measured.without_relief is not None for verdict in record.verdicts.values()):
+        return record
+    return replace(record, verdicts={key: _bare(verdict) for key, verdict in record.verdicts.items()}, _by_site={})
+
+
+def _bare(verdict: Judged) -> Judged:
+    value = verdict.measured.without_relief
+    if value is None:
+        return verdict
+    measured = Measured("measured", value=value)
+    return judge(verdict.name, verdict.kpi, verdict.scope, verdict.period, verdict.version, measured, verdict.levels)
 
 
 def proposals_of(now: Record, history: Sequence[Record]) -> list[Proposal]:

@@ -62,6 +62,8 @@ class KpiResult(Struct, frozen=True, kw_only=True, omit_defaults=False):
     weight: Decimal | None = None
     weight_used: Decimal | None = None
     """The weight after missing KPIs handed theirs on, in the same unit as ``weight``."""
+    score_part: Decimal | None = None
+    """What the KPI adds to its site's score, rounded where the contract rounds each."""
     points_base: Decimal | None = None
     multiplier: Decimal | None = None
     points: Decimal | None = None
@@ -125,6 +127,9 @@ class Total(Struct, frozen=True, kw_only=True):
     earned_back: Decimal | None = None
     carried: Decimal | None = None
     net: Decimal | None = None
+    converted: Decimal | None = None
+    """``net`` in the currency that is paid, where the contract converts; limits apply before."""
+    converted_currency: str | None = None
 
 
 class Right(Struct, frozen=True, kw_only=True):

@@ -22,8 +22,9 @@ from decimal import (
 )
 from fractions import Fraction
 
-from contracts.curve import Curve, Step, draw
+from contracts.curve import Curve, Drawn, Step, draw
 from contracts.document import Contract, Gate, Kpi, Levels, LevelShare, Mode, Precision
+from contracts.errors import CannotCompute
 from contracts.period import Period
 from scorecards.measurement import Scope
 from scorecards.measuring import Measured
@@ -81,6 +82,8 @@ class Judged:
     multiplier: Fraction | None = None
     points: Fraction | None = None
     streak: int = 0
+    score_part: Fraction | None = None
+    """What it adds to its site's score."""
     weight_used: Fraction | None = None
     accumulated: int = 1
     """How many periods' counts the value rests on, where counts accumulate until there are enough."""
@@ -130,11 +133,16 @@ def is_exceeded(kpi: Kpi, value: Fraction, levels: Mapping[str, Fraction], level
 
 
 def levels_in_force(
-    kpi: Kpi, on: date, scope: Scope, volume: Callable[[str], Fraction | None]
+    kpi: Kpi,
+    on: date,
+    scope: Scope,
+    volume: Callable[[str], Fraction | None],
+    result: Callable[[str], Fraction | None] = lambda _name: None,
 ) -> dict[str, Fraction]:
     """The named levels of a day and scope; a later entry wins over an earlier one that also holds.
 
-    ``volume`` gives a measure's sum for the same scope and period, for levels that depend on one.
+    ``volume`` gives a measure's sum for the same scope and period, ``result`` another KPI's value, for levels that
+    follow one.  A level whose figure is missing is not in force.
     """
     found: dict[str, Fraction] = {}
     if kpi.target is not None:
@@ -145,7 +153,8 @@ def levels_in_force(
             continue
         for name, number in entry.at.items():
             if isinstance(number, LevelShare):
-                whole = volume(number.of)
+                whole = volume(number.of) if number.of is not None else result(number.kpi or "")
+                found.pop(name, None)
                 if whole is not None:
                     found[name] = Fraction(number.percent) / 100 * whole
             else:
@@ -206,18 +215,28 @@ def judge(
     verdict.met = is_met(kpi, value, levels, "target")
     _band(verdict, value)
     if kpi.score is not None:
-        drawn = draw(kpi.score, value, levels, explain=False)
+        drawn = _drawn(verdict, "score", kpi.score, value)
         verdict.score = drawn.amount
-        if drawn.amount is None:
+        if drawn.amount is None and drawn.words:
             verdict.findings.append(f"score: {drawn.words}")
     elif kpi.weight is not None and verdict.met is not None:
         verdict.score = Fraction(100 if verdict.met else 0)
     if kpi.points is not None:
-        drawn = draw(kpi.points, value, levels)
-        verdict.points_base = drawn.amount
-        if drawn.amount is None:
+        drawn = _drawn(verdict, "points", kpi.points, value)
+        # A table of points lists failures; what lies outside of it earns none.  A gap inside it is a fault.
+        verdict.points_base = Fraction(0) if drawn.is_beyond else drawn.amount
+        if verdict.points_base is None and drawn.words:
             verdict.findings.append(f"points: {drawn.words}")
     return verdict
+
+
+def _drawn(verdict: Judged, what: str, curve: Curve, value: Fraction) -> Drawn:
+    """The curve at the value; a curve that cannot be drawn there is a finding, and stops nothing else."""
+    try:
+        return draw(curve, value, verdict.levels, explain=False)
+    except CannotCompute as problem:
+        verdict.findings.append(f"{what}: {problem.message}")
+        return Drawn(amount=None)
 
 
 def _band(verdict: Judged, value: Fraction) -> None:
@@ -226,8 +245,8 @@ def _band(verdict: Judged, value: Fraction) -> None:
     if not bands and kpi.points is not None and kpi.points.steps is not None:
         bands = kpi.points.steps
     if bands:
-        drawn = draw(Curve(steps=list(bands)), value, levels)
-        if drawn.band is not None:
+        drawn = _drawn(verdict, "bands", Curve(steps=list(bands)), value)
+        if drawn.band is not None and not drawn.is_beyond:
             verdict.level = drawn.band
             if drawn.band in ("ambiguous", "none"):
                 verdict.findings.append(f"bands: {drawn.words}")
@@ -290,12 +309,14 @@ def combine(contract: Contract, verdicts: Sequence[Judged]) -> ScoreOf:
         else:
             used = each
             factor = each / 100 if how.combine == "weighted_sum" else Fraction(1)
-        for verdict, _ in held:
+        for verdict, score in held:
+            part = factor * score
             verdict.weight_used = used
+            verdict.score_part = part if how.round_each is None else round_decimals(part, how.round_each)
         if how.round_each is None:
             result += factor * sum((score for _, score in held), Fraction(0))
         else:
-            result += sum((round_decimals(factor * score, how.round_each) for _, score in held), Fraction(0))
+            result += sum((verdict.score_part or Fraction(0) for verdict, _ in held), Fraction(0))
     limits = [Fraction(gate.cap_score) for gate in closed if gate.cap_score is not None]
     capped = min([result, *limits])
     words = [_gate_words(gate, contract) for gate in closed]

@@ -19,6 +19,8 @@ def earn_back(now: Record, history: Sequence[Record]) -> None:
     for rule in now.contract.money.earn_back:
         if len(records) <= rule.periods:
             continue
+        if records[-rule.periods - 1].period.from_on.month in rule.except_months:
+            continue
         failed, after = records[-rule.periods - 1], records[-rule.periods :]
         performs = met if rule.strictness == "met" else exceeded
         for payable in failed.payables:
@@ -37,6 +39,8 @@ def earn_back(now: Record, history: Sequence[Record]) -> None:
             if not all(runs):
                 continue
             amount = Fraction(rule.percent) / 100 * payable.amount
+            if rule.at_most is not None:
+                amount = min(amount, Fraction(rule.at_most))
             now.earned_back.append((payable.scope, amount))
             now.line(
                 12,

@@ -9,6 +9,7 @@ from decimal import Decimal
 from fractions import Fraction
 
 from contracts.document import Contract
+from contracts.errors import CannotCompute
 from contracts.period import Period
 from scorecards.measurement import Scope
 from scorecards.scorecard import Line, LineKind, exact, shown
@@ -40,6 +41,10 @@ class Payable:
     """The rule's name and its KPI: what a cap's ``on`` may call it by."""
     points: Fraction | None = None
     spread: int = 1
+    parts: dict[str, Fraction] = field(default_factory=dict)
+    """What each single event contributed, where the rule is paid by the event."""
+    full: Fraction | None = None
+    """The amount before anything limited it; ``None`` where only the result is known."""
 
 
 @dataclass(slots=True)
@@ -64,6 +69,8 @@ class Record:
     known_charges: list[tuple[Scope, Fraction]] = field(default_factory=list)
     known_failures: list[tuple[str | None, Scope, int]] = field(default_factory=list)
     known_points: list[tuple[Scope, Fraction]] = field(default_factory=list)
+    problems: list[CannotCompute] = field(default_factory=list)
+    """Rules that gave no answer in this period; the others stand."""
 
     _by_site: dict[Scope, list[Judged]] = field(default_factory=dict)
 

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date
 from fractions import Fraction
 
 from contracts.curve import Curve, draw
-from contracts.document import Ladder, Pay, Payment
+from contracts.document import By, Factor, Ladder, Pay, Payment
 from contracts.errors import CannotCompute
 from scorecards.measurement import Scope
 from scorecards.pricing.bases import Amounts, Volumes
-from scorecards.pricing.ledger import Payable, Record, restrict
+from scorecards.pricing.ledger import Payable, Record, covers, restrict
 from scorecards.pricing.points import repeat_factor
-from scorecards.pricing.windows import condition, failures, missed
+from scorecards.pricing.windows import condition, failures, missed, verdicts_for
 from scorecards.scorecard import LineKind
-from scorecards.scoring import Judged
+from scorecards.scoring import Judged, round_decimals
 
 
 @dataclass(slots=True)
@@ -28,6 +28,8 @@ class Given:
     inputs: dict[str, Fraction | str | None]
     base: str | None = None
     base_amount: Fraction | None = None
+    parts: dict[str, Fraction] = field(default_factory=dict)
+    """What each single event comes to, where the curve is read at each."""
 
 
 def pay_amount(
@@ -42,27 +44,37 @@ def pay_amount(
     """The money of one pay for one scope; ``None`` where its curve has no amount for the value (a finding)."""
     written = pay.percent if pay.percent is not None else pay.amount
     inputs: dict[str, Fraction | str | None] = {}
+    parts: dict[str, Fraction] = {}
     words = ""
     if isinstance(written, Curve):
-        number, label = _reading(pay, now, history, amounts, scope, verdict)
-        if number is None:
-            return None
         levels = verdict.levels if verdict is not None else {}
-        drawn = draw(written, number, levels, volumes=Volumes(amounts, scope))
-        inputs[label] = number
-        if drawn.amount is None:
-            return None
-        figure, words = drawn.amount, drawn.words
+        if pay.by is not None and pay.by.each_event is not None:
+            parts = _by_event(written, pay.by.each_event, levels, amounts, scope)
+            figure, words = sum(parts.values(), Fraction(0)), f"{len(parts)} events"
+            inputs["events"] = Fraction(len(parts))
+        else:
+            number, label = reading(pay.by, now, history, amounts, scope, verdict)
+            if number is None:
+                return None
+            drawn = draw(written, number, levels, volumes=Volumes(amounts, scope))
+            inputs[label] = number
+            if drawn.amount is None:
+                if not drawn.is_beyond:
+                    now.problems.append(CannotCompute(f"{rule}: {drawn.words}", "Close the gap or the overlap in the bands."))
+                    if verdict is not None and pay.by is None:
+                        verdict.level = drawn.band
+                return None
+            figure, words = drawn.amount, drawn.words
     else:
         assert written is not None
         figure = Fraction(written)
     if pay.percent is None:
-        given = Given(figure, words or "a fixed amount", inputs)
+        given = Given(figure, words or "a fixed amount", inputs, parts=parts)
     else:
         assert pay.of is not None
         base = amounts.needed(pay.of, scope, rule)
         inputs["percent"] = figure
-        given = Given(figure / 100 * base, words, inputs, pay.of, base)
+        given = Given(figure / 100 * base, words, inputs, pay.of, base, {name: one / 100 * base for name, one in parts.items()})
     if pay.share is not None:
         part, whole = amounts.measure(pay.share.of, scope), amounts.measure(pay.share.to, scope)
         if part is None or not whole:
@@ -73,20 +85,93 @@ def pay_amount(
     if pay.times is not None:
         given.amount *= Fraction(pay.times)
         given.inputs["times"] = Fraction(pay.times)
+    for place, factor in enumerate(pay.factors, 1):
+        _multiply(given, factor, f"factor {place}", now, history, amounts, scope, verdict, rule)
+    if pay.by is not None and pay.by.count is not None and pay.by.count.once:
+        _less_what_was_paid(given, pay.by.count.last, rule, scope, history)
     return given
 
 
-def _reading(
-    pay: Pay, now: Record, history: Sequence[Record], amounts: Amounts, scope: Scope, verdict: Judged | None
+def _by_event(
+    curve: Curve, measure: str, levels: Mapping[str, Fraction], amounts: Amounts, scope: Scope
+) -> dict[str, Fraction]:
+    """The curve's amount for every single event of the measure in the period and scope."""
+    parts: dict[str, Fraction] = {}
+    for series in amounts.by_measure.get(measure, ()):
+        own: Scope = (("site", series.site), *series.dimensions) if series.site else series.dimensions
+        if not covers(scope, own):
+            continue
+        for case in amounts.facts.cases.get(series, ()):
+            if case.on in amounts.period:
+                amount = draw(curve, Fraction(case.amount), levels).amount
+                if amount:
+                    parts[case.event_id] = parts.get(case.event_id, Fraction(0)) + amount
+    return parts
+
+
+def _multiply(
+    given: Given,
+    factor: Factor,
+    place: str,
+    now: Record,
+    history: Sequence[Record],
+    amounts: Amounts,
+    scope: Scope,
+    verdict: Judged | None,
+    rule: str,
+) -> None:
+    name = factor.name or factor.measure or place
+    number: Fraction | None
+    if factor.number is not None:
+        number = Fraction(factor.number)
+    elif factor.measure is not None:
+        number = amounts.measure(factor.measure, scope)
+    else:
+        assert factor.curve is not None
+        at, _ = reading(factor.by, now, history, amounts, scope, verdict)
+        levels = verdict.levels if verdict is not None else {}
+        number = None if at is None else draw(factor.curve, at, levels, volumes=Volumes(amounts, scope)).amount
+    if number is None or (factor.divide and number == 0):
+        msg = f"{rule} is multiplied by {name}, which has no value in {now.period}"
+        raise CannotCompute(msg, "Deliver it, or write a number.")
+    change = 1 / number if factor.divide else number
+    given.amount *= change
+    given.parts = {one: amount * change for one, amount in given.parts.items()}
+    given.inputs[name] = number
+    if factor.round is not None:
+        given.amount = round_decimals(given.amount, factor.round)
+
+
+def _less_what_was_paid(given: Given, last: int, rule: str, scope: Scope, history: Sequence[Record]) -> None:
+    """Takes off what the same rule gave in the span, so that each ten failures are paid for once."""
+    span = history[-(last - 1) :] if last > 1 else []
+    paid = sum(
+        (
+            payable.full if payable.full is not None else payable.amount
+            for record in span
+            for payable in record.payables
+            if payable.rule == rule and payable.scope == scope
+        ),
+        Fraction(0),
+    )
+    if paid:
+        given.inputs["given before"] = paid
+        given.amount = max(Fraction(0), given.amount - paid)
+
+
+def reading(
+    by: By | None, now: Record, history: Sequence[Record], amounts: Amounts, scope: Scope, verdict: Judged | None
 ) -> tuple[Fraction | None, str]:
     """The number a curve is read at, and what it is called in the derivation."""
-    by = pay.by
     if by is None:
         return (verdict.compared if verdict is not None else None), "value"
     if by.measure is not None:
         return amounts.measure(by.measure, scope), by.measure
     if by.base is not None:
         return amounts.amount(by.base, scope), by.base
+    if by.kpi is not None:
+        found = [one.compared for one in verdicts_for(now, by.kpi, scope) if one.compared is not None]
+        return (found[0] if len(found) == 1 else None), by.kpi
     if by.count is not None:
         kpi = None if by.count.any_kpi or verdict is None else verdict.name
         return Fraction(failures(now, history, by.count.last, by.count.missed, kpi, scope)), "failures"
@@ -124,6 +209,8 @@ def _groups(verdicts: Iterable[Judged], names: Sequence[str]) -> dict[Scope, lis
 def _is_due(
     rule: Payment, kind: LineKind, now: Record, history: Sequence[Record], verdict: Judged | None, scope: Scope
 ) -> bool:
+    if rule.unless is not None and condition(rule.unless, now, history, verdict.name if verdict else None, scope).holds:
+        return False
     if rule.when is not None:
         return condition(rule.when, now, history, verdict.name if verdict else None, scope).holds
     if verdict is None:
@@ -142,10 +229,17 @@ def _is_due(
 def give_payments(now: Record, history: Sequence[Record], amounts: Amounts) -> None:
     """Runs every rule over every scope it is for; a negative amount of a two-way scale changes sides."""
     money = now.contract.money
+    start = now.period.from_on
     for kind, rules in (("credit", money.credits), ("bonus", money.bonuses)):
         for rule in rules:
+            if (rule.from_ is not None and start < rule.from_) or (rule.until is not None and start >= rule.until):
+                continue
             for name in _kpis(rule):
-                _run(rule, "credit" if kind == "credit" else "bonus", name, now, history, amounts)
+                try:
+                    _run(rule, "credit" if kind == "credit" else "bonus", name, now, history, amounts)
+                except CannotCompute as problem:
+                    # One rule without an answer takes no other rule's money with it.
+                    now.problems.append(problem)
 
 
 def _run(
@@ -225,6 +319,8 @@ def _pay_one(
         names=frozenset(one for one in (rule.name, name) if one),
         points=verdict.points if verdict is not None else None,
         spread=spread,
+        parts=dict(given.parts),
+        full=amount * spread,
     )
     if spread > 1:
         now.line(

@@ -50,6 +50,21 @@ def exceeded(verdict: Judged, level: str) -> bool:
 
 
 def _in_period(when: When, record: Record, kpi: str | None, scope: Scope) -> bool:
+    if when.months and record.period.from_on.month not in when.months:
+        return False
+    if when.all:
+        own = None if when.any_kpi else (when.kpi or kpi)
+        if all(_is_level(one) for one in when.all):
+            # Conditions on one value are about the same value: one site missed both, not one each.
+            looked = verdicts_for(record, own, scope)
+            return any(all(_fulfils(one, verdict) for one in when.all) for verdict in looked)
+        return all(_in_period(one, record, own, scope) for one in when.all)
+    if when.either:
+        own = None if when.any_kpi else (when.kpi or kpi)
+        return any(_in_period(one, record, own, scope) for one in when.either)
+    if when.score_below is not None:
+        score = record.scores.get(scope)
+        return score is not None and score < Fraction(when.score_below)
     if when.credit_percent is not None:
         base = record.base_amount(when.of, scope) if when.of else None
         if base is None and when.of:
@@ -64,18 +79,32 @@ def _in_period(when: When, record: Record, kpi: str | None, scope: Scope) -> boo
         names = [kpi] if kpi is not None else []
         return record.credit(scope, names) > 0
     looked = verdicts_for(record, None if when.any_kpi else (when.kpi or kpi), scope)
-    if when.missed is not None:
-        return any(missed(verdict, when.missed) for verdict in looked)
+    return any(_fulfils(when, verdict) for verdict in looked)
+
+
+def _is_level(when: When) -> bool:
+    """Whether the condition is about one value and names no KPI of its own."""
+    said = when.missed, when.met, when.exceeded
+    return when.kpi is None and not when.any_kpi and not when.months and (any(one is not None for one in said) or bool(when.band))
+
+
+def _fulfils(when: When, verdict: Judged) -> bool:
     if when.met is not None:
-        return any(met(verdict, when.met) for verdict in looked)
+        return met(verdict, when.met)
     if when.exceeded is not None:
-        return any(exceeded(verdict, when.exceeded) for verdict in looked)
+        return exceeded(verdict, when.exceeded)
     if when.band:
-        return any(verdict.level in when.band for verdict in looked)
-    return any(missed(verdict, "target") for verdict in looked)
+        return verdict.level in when.band
+    return missed(verdict, when.missed or "target")
 
 
 def _is_judged(when: When, record: Record, kpi: str | None, scope: Scope) -> bool:
+    inner = when.all or when.either
+    if inner:
+        own = None if when.any_kpi else (when.kpi or kpi)
+        return any(_is_judged(one, record, own, scope) for one in inner)
+    if when.score_below is not None:
+        return record.scores.get(scope) is not None
     if when.credit_percent is not None or when.at_cap or when.points_at_least is not None or when.credited:
         return True
     looked = verdicts_for(record, None if when.any_kpi else (when.kpi or kpi), scope)
