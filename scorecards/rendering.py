@@ -106,7 +106,8 @@ class Renderer:
         if workers < 1 or documents_per_worker < 1:
             raise ValueError("workers and documents_per_worker start at 1")
         self._jobs: queue.SimpleQueue[tuple[Job, Future[Rendered]] | None] = queue.SimpleQueue()
-        self._folder = tempfile.TemporaryDirectory(prefix="scorecards-")
+        # A worker that is just being killed may still be removing its own files in there.
+        self._folder = tempfile.TemporaryDirectory(prefix="scorecards-", ignore_cleanup_errors=True)
         self._is_closing = threading.Event()
         self._lock = threading.Lock()
         self._workers = [_Worker(self, documents_per_worker, seconds_max) for _ in range(workers)]
