@@ -13,8 +13,10 @@ import msgspec
 from contracts.checking import check as check_meaning
 from contracts.document import Contract
 from contracts.errors import Finding, has_errors, render
-from contracts.reading import Reading, read
-from vendor_mgmt.commands import begin
+from contracts.including import read_contract, text_to_agree
+from contracts.reading import Reading
+from vendor_mgmt.commands import begin, contract_grid, contract_words
+from vendor_mgmt.commands.contract_files import beside
 
 if TYPE_CHECKING:
     from contracts.agreements import Agreed
@@ -58,7 +60,7 @@ def check(files: tuple[Path, ...], *, as_json: bool) -> None:
 
 def findings_of(file: Path) -> tuple[Contract | None, list[Finding]]:
     """A contract file and everything that is to be said about it: form, meaning, and its own examples."""
-    reading: Reading[Contract] = read(file.read_bytes(), Contract, name=file.name)
+    reading: Reading[Contract] = read_contract(file.read_bytes(), name=file.name, files=beside(file))
     findings = list(reading.findings)
     if reading.partial is not None:
         findings += reading.locate(check_meaning(reading.partial))
@@ -106,7 +108,7 @@ def agree(file: Path, reason: str | None, *, as_json: bool) -> None:
     from vendor_mgmt import database  # noqa: PLC0415
     from vendor_mgmt.access import actors  # noqa: PLC0415
 
-    text = file.read_text("utf-8")
+    text = text_to_agree(file.read_bytes(), document)
 
     async def store(_server: object) -> Agreed:
         async with database.transaction() as connection:
@@ -192,5 +194,11 @@ def show(code: str | None, on_day: datetime | None, *, as_json: bool) -> None:
     if not rows:
         click.echo("No contract is agreed. `vendor-mgmt contract agree FILE` stores one.")
 
+
+command.add_command(contract_grid.from_xlsx)
+command.add_command(contract_grid.to_xlsx)
+command.add_command(contract_grid.template)
+command.add_command(contract_words.explain)
+command.add_command(contract_words.diff)
 
 __all__ = ["command", "findings_of"]
