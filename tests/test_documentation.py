@@ -67,7 +67,7 @@ def test_the_readme_has_a_row_for_every_command_and_for_nothing_else() -> None:
 def test_the_parts_of_a_command_that_the_readme_names_exist() -> None:
     for name, text in re.findall(r"^\| `([a-z-]+)` \| (.*) \|$", README, re.MULTILINE):
         command = cli.get_command(click.Context(cli), name)
-        named = set(re.findall(r"`([a-z]+)`", text))
+        named = set(re.findall(r"`([a-z-]+)`", text))
         have = set(command.list_commands(click.Context(command))) if isinstance(command, click.Group) else set()
         assert named <= have, f"{name} has no {named - have}"
 
