@@ -101,13 +101,16 @@ class Effect(Struct, frozen=True, kw_only=True):
 
 
 class Ticket(Struct, frozen=True, kw_only=True):
-    """The escalation that a story leads to: the closes (by month number) at which it opens and is closed again."""
+    """The escalation that a story leads to: the closes (by month number) at which it opens and at which the KPI has recovered.
+
+    A ticket that nobody answered has climbed by then, and one above level 1 is closed by people, after its plan has worked.
+    """
 
     kpi: str
     opens_at_close_of: int
     level: int
     """Reached while nobody acknowledges, once the business days of the contract's second level have passed."""
-    closes_at_close_of: int | None = None
+    recovers_at_close_of: int | None = None
     cancelled_by_correction: bool = False
 
 
@@ -345,10 +348,10 @@ STORIES = (
         found=Found(
             missed={"tat_sla": (5, 6, 7, 8), "backlog_over": (5, 6, 7, 8)},
             tickets=(
-                Ticket(kpi="tat_sla", opens_at_close_of=6, level=2, closes_at_close_of=10),
-                Ticket(kpi="backlog_over", opens_at_close_of=6, level=2, closes_at_close_of=10),
+                Ticket(kpi="tat_sla", opens_at_close_of=6, level=2, recovers_at_close_of=10),
+                Ticket(kpi="backlog_over", opens_at_close_of=6, level=2, recovers_at_close_of=10),
             ),
-            in_words="Targets missed in months 5 to 8, late items pile up; tickets open at the second miss, close after two good months.",
+            in_words="Targets missed in months 5 to 8, late items pile up; tickets open at the second miss and have recovered after two good months.",
         ),
     ),
     Story(
@@ -570,10 +573,10 @@ def _page_lines() -> Iterator[str]:
         for ticket in story.found.tickets:
             if ticket.cancelled_by_correction:
                 end = "cancelled by the correction"
-            elif ticket.closes_at_close_of is None:
+            elif ticket.recovers_at_close_of is None:
                 end = "still open"
             else:
-                end = f"closed at the close of month {ticket.closes_at_close_of}"
+                end = f"recovered at the close of month {ticket.recovers_at_close_of}"
             yield (f"| {story.site} | {story.workstream} | {ticket.kpi} | {ticket.opens_at_close_of} | {ticket.level} | {end} |")
 
 

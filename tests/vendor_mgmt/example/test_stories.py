@@ -176,7 +176,7 @@ def opened(sums: Sums, work: Work) -> dict[str, tuple[int, int | None]]:
 def test_the_contracts_rules_open_and_close_exactly_the_tickets_of_the_table(final: Sums) -> None:
     found = {(work.site, work.workstream, kpi): closes for work in WORK for kpi, closes in opened(final, work).items()}
     told = {
-        (story.site, story.workstream, ticket.kpi): (ticket.opens_at_close_of, ticket.closes_at_close_of)
+        (story.site, story.workstream, ticket.kpi): (ticket.opens_at_close_of, ticket.recovers_at_close_of)
         for story in STORIES
         if not story.found.no_data
         for ticket in story.found.tickets
