@@ -351,7 +351,8 @@ STORIES = (
                 Ticket(kpi="tat_sla", opens_at_close_of=6, level=2, recovers_at_close_of=10),
                 Ticket(kpi="backlog_over", opens_at_close_of=6, level=2, recovers_at_close_of=10),
             ),
-            in_words="Targets missed in months 5 to 8, late items pile up; tickets open at the second miss and have recovered after two good months.",
+            in_words="Targets missed in months 5 to 8, late items pile up; tickets open at the second miss and have recovered after "
+            "two good months.",
         ),
     ),
     Story(
