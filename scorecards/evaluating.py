@@ -18,7 +18,7 @@ from types import MappingProxyType
 
 from contracts.business_time import Calendar
 from contracts.curve import draw
-from contracts.document import Contract
+from contracts.document import Contract, Kpi
 from contracts.errors import CannotCompute
 from contracts.period import Period, calendar_anchor, first_measured_on, period_containing, periods, zone_named
 from scorecards.deriving import derive, in_order, scopes_of
@@ -303,6 +303,7 @@ def _judge_all(
             scopes = scopes_of(kpi, record.verdicts) or ([()] if not kpi.for_each else [])
         else:
             scopes = list(plans[name].scopes)
+            scopes += [scope for scope in _promised(kpi, one, plans) if scope not in plans[name].scopes]
         # Levels that depend on nothing but the day are looked up once for all scopes.
         same = None if has_conditions(kpi) else levels_in_force(kpi, one.period.from_on, (), lambda _name: None)
         for scope in scopes:
@@ -330,6 +331,39 @@ def _judge_all(
                 for claim in money_only
             )
             record.verdicts[name, scope] = verdict
+
+
+def _promised(kpi: Kpi, one: Planned, plans: Mapping[str, Plan]) -> list[Scope]:
+    """The scopes a KPI is promised for, also where none of its measures was ever delivered: then it has no data there.
+
+    They come from the scope of work; a contract that lists none promises each KPI for every site that delivers anything.
+    """
+    contract, period = one.version.contract, one.period
+    if not kpi.for_each:
+        return [()]
+    if contract.scope:
+        works = [
+            {"site": work.site} | ({"workstream": work.workstream} if work.workstream is not None else {})
+            for work in contract.scope
+            if (work.from_ is None or work.from_ < period.until_on) and (work.until is None or period.from_on < work.until)
+        ]
+    else:
+        sites = {value for held in plans.values() for scope in held.scopes for name, value in scope if name == "site"}
+        works = [{"site": site} for site in sorted(sites)]
+    known = {"site", "workstream"} if contract.scope else {"site"}
+    if not set(kpi.for_each) <= known or not set(kpi.where) <= known:
+        return []
+    found = []
+    for work in works:
+        fits = all(
+            work.get(name) == wanted if isinstance(wanted, str) else work.get(name) in wanted
+            for name, wanted in kpi.where.items()
+        )
+        if fits and set(kpi.for_each) <= set(work):
+            found.append(scope_of(work.get("site") if "site" in kpi.for_each else None, {
+                name: work[name] for name in kpi.for_each if name != "site"
+            }))
+    return list(dict.fromkeys(found))
 
 
 def _result_of(verdicts: Mapping[tuple[str, Scope], Judged], name: str, *, scope: Scope) -> Fraction | None:

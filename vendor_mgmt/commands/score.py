@@ -9,14 +9,16 @@ from typing import TYPE_CHECKING
 
 import click
 
+from contracts.business_time import Calendar
 from contracts.document import Contract
 from contracts.errors import Finding, has_errors, render
 from contracts.reading import Reading, read
 from scorecards.evaluating import Planned, evaluate_rows, plan_periods, version_of
-from scorecards.files import read_opening, read_relief, read_rows
+from scorecards.files import read_events, read_opening, read_relief, read_rows
 from scorecards.scorecard import Remark, Scored, to_json
 
 if TYPE_CHECKING:
+    from scorecards.events import Event
     from scorecards.measurement import Opening, Relief
 
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -26,7 +28,8 @@ DAY = click.DateTime(["%Y-%m-%d"])
 @click.command("score")
 @click.argument("contract", type=FILE)
 @click.argument("data", type=FILE)
-@click.option("--events", type=FILE, help="Single events, for durations and percentiles.")
+@click.option("--events", type=FILE, help="Single events: event_id, site, kind, started_at, ended_at, value.")
+@click.option("--calendar", "calendars", type=FILE, multiple=True, help="A calendar in which durations are counted; else NAME.yaml beside CONTRACT.")
 @click.option("--relief", type=FILE, help="Approved relief: site, kpi, from, until, effect.")
 @click.option("--opening", type=FILE, help="Results of earlier periods known only as results.")
 @click.option("--from", "from_on", type=DAY, help="Show periods from this day on; everything before is still judged.")
@@ -36,6 +39,7 @@ def command(
     contract: Path,
     data: Path,
     events: Path | None,
+    calendars: tuple[Path, ...],
     relief: Path | None,
     opening: Path | None,
     from_on: datetime | None,
@@ -56,11 +60,9 @@ def command(
       1  scored, and some rows were refused (they are listed)
       2  the contract was refused, or the call is wrong
     """
-    if events is not None:
-        message = "this version judges counts only; no KPI of the language reads events yet"
-        raise click.BadParameter(message, param_hint="--events")
     document = _contract(contract)
     refused: list[Finding] = []
+    happened: list[Event] = []
 
     def planned(until: date) -> list[Planned]:
         return plan_periods([version_of(document)], until)
@@ -75,7 +77,17 @@ def command(
     if opening is not None:
         facts, faults = read_opening(opening.read_bytes(), document, name=opening.name)
         refused += faults
-    run = evaluate_rows([version_of(document)], rows.rows, relief=claims, opening=facts)
+    if events is not None:
+        happened, faults = read_events(events.read_bytes(), document, name=events.name)
+        refused += faults
+    run = evaluate_rows(
+        [version_of(document)],
+        rows.rows,
+        relief=claims,
+        opening=facts,
+        events=happened,
+        calendars=calendars_of(document, contract, calendars),
+    )
     run.findings += [_remark(finding) for finding in refused]
     scored = run.scored(
         document,
@@ -90,6 +102,24 @@ def command(
         if not as_json:
             click.echo(render(refused), err=True)
         sys.exit(1)
+
+
+def calendars_of(document: Contract, contract: Path, given: tuple[Path, ...] = ()) -> dict[str, Calendar]:
+    """The calendars that the contract counts durations in: those given, else NAME.yaml in its folder or in calendars/."""
+    wanted = {one.events.calendar for one in document.measures.values() if one.events is not None and one.events.calendar}
+    files = list(given)
+    for name in sorted(wanted):
+        beside = [contract.parent / f"{name}.yaml", contract.parent / "calendars" / f"{name}.yaml",
+                  contract.parent.parent / "calendars" / f"{name}.yaml"]
+        files += [path for path in beside if path.is_file()][:1]
+    found: dict[str, Calendar] = {}
+    for path in files:
+        reading: Reading[Calendar] = read(path.read_bytes(), Calendar, name=path.name)
+        if reading.document is None:
+            click.echo(render(reading.findings), err=True)
+            sys.exit(2)
+        found.setdefault(reading.document.id, reading.document)
+    return found
 
 
 def _contract(path: Path) -> Contract:
