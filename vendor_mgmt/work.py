@@ -18,6 +18,7 @@ from vendor_mgmt.settings import Settings
 
 SWEEP_S = 30.0
 REPLAN_S = 3600.0
+SCHEDULE_S = 300.0
 
 
 def prepare(settings: Settings) -> None:
@@ -29,7 +30,11 @@ def prepare(settings: Settings) -> None:
 
 def wakes() -> Mapping[str, tuple[float, Wake]]:
     """What the clock calls besides the dispatcher: seconds between calls, and what to call."""
-    return {"deadlines": (SWEEP_S, sweep_deadlines), "calendars": (REPLAN_S, replan_deadlines)}
+    return {
+        "deadlines": (SWEEP_S, sweep_deadlines),
+        "calendars": (REPLAN_S, replan_deadlines),
+        "closes": (SCHEDULE_S, schedule_closes),
+    }
 
 
 async def sweep_deadlines() -> None:
@@ -44,3 +49,9 @@ async def replan_deadlines() -> None:
     """Work out deadlines again whose calendar has a newer version."""
     async with transaction() as connection:
         await tickets.replan(connection, datetime.now(UTC))
+
+
+async def schedule_closes() -> None:
+    """Give every agreed contract its daily close; one that has it already is left as it is."""
+    async with transaction() as connection:
+        await closing.schedule_closes(connection, datetime.now(UTC))
