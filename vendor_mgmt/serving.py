@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import os
 import signal
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -35,6 +36,9 @@ DATABASE_ENDED = 3
 
 DRAIN_S = 1
 """How long requests that are under way may take once the service is asked to stop."""
+
+WITHOUT_DATABASE_S = 3.0
+"""How long the parts may take to end once the embedded database has. What they would still say to it, they would say for half a minute."""
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
@@ -118,7 +122,6 @@ async def _serve(settings: Settings, server: Server, listener: socket.socket, on
                 logger.info("Working without web pages", extra={"roles": ",".join(settings.roles)})
                 await stopping.wait()
         if ending.has_ended:
-            logger.error("The embedded database ended with exit code %s, and the service with it", ending.exit_code)
             return DATABASE_ENDED
     return STOPPED
 
@@ -219,7 +222,11 @@ async def _watched(server: Server, stopping: asyncio.Event) -> AsyncIterator[_En
 
     async def watch() -> None:
         ending.exit_code = await embedded.ended()
+        logger.error("The embedded database ended with exit code %s, and the service ends with it", ending.exit_code)
         stopping.set()
+        await asyncio.sleep(WITHOUT_DATABASE_S)
+        # Nothing is lost by this: everything that counts was in the database, and waits there for the next start.
+        os._exit(DATABASE_ENDED)
 
     watching = asyncio.ensure_future(watch())
     try:

@@ -492,7 +492,7 @@ def _runs(found: Sequence[queries.RunRow]) -> list[Run]:
 
 @get("/openapi.json", include_in_schema=False)
 async def description(request: Request[Any, Any, Any]) -> Response[dict[str, Any]]:
-    """This API as an OpenAPI 3.1 document."""
+    """The API as an OpenAPI 3.1 document."""
     return Response(request.app.openapi_schema.to_schema(), media_type="application/vnd.oai.openapi+json")
 
 
