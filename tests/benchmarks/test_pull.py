@@ -150,7 +150,7 @@ def main(rows: int = 200_000) -> dict[str, Any]:
 def in_a_process_of_its_own(rows: int) -> dict[str, Any]:
     """The measurement without what earlier ones left in memory."""
     answer = subprocess.run([sys.executable, __file__, str(rows)], check=True, capture_output=True, text=True).stdout
-    print(answer)  # noqa: T201 - a measurement is there to be read
+    print(answer)
     found: dict[str, Any] = json.loads(answer.splitlines()[-1])
     return found
 
@@ -168,4 +168,4 @@ def test_memory_stays_flat_from_two_hundred_thousand_rows_to_two_million() -> No
 
 if __name__ == "__main__":
     os.environ.pop("DATABASE_URL", None)
-    print(json.dumps(main(int(sys.argv[1]) if len(sys.argv) > 1 else 200_000)))  # noqa: T201 - what the process is for
+    print(json.dumps(main(int(sys.argv[1]) if len(sys.argv) > 1 else 200_000)))
