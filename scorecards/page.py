@@ -468,6 +468,8 @@ def _misses_note(main: Sequence[KpiResult], missed: int, words: Words) -> str:
 def _headline(card: Scorecard, main: Sequence[KpiResult], words: Words) -> str:
     if not main:
         return words("headline.no_kpis")
+    # What has no target is shown and asks nothing, so it is neither missed nor open.
+    main = [result for result in main if result.status != "measured" or result.met is not None]
     met = sum(result.met is True for result in main)
     missed = sum(result.met is False for result in main)
     said = [_headline_of_score(card, words)]
@@ -824,7 +826,8 @@ def _mark(result: KpiResult, words: Words) -> Mark:
     if result.status != "measured":
         return _plain_mark(result.status, words)
     if result.met is None:
-        return Mark(sign=_MARKS["unjudged"], word=formats.shortened(result.level or words("verdict.none"), 40), tone="none")
+        word = result.level or words("verdict.none" if result.target is not None else "verdict.no_target")
+        return Mark(sign=_MARKS["unjudged"], word=formats.shortened(word, 40), tone="none")
     plain = _plain_mark("met" if result.met else "missed", words)
     return structs.replace(plain, word=formats.shortened(result.level, 40)) if result.level else plain
 

@@ -137,7 +137,7 @@ async def _summary(console: Console, cards: list[Scorecard], files: dict[str, Pa
             "(SELECT count(*) FROM scorecard) AS scorecards, (SELECT count(*) FROM revision WHERE number > 0) AS revisions, "
             "(SELECT count(*) FROM ticket) AS tickets"
         )
-    table = Table("site", "score", "standing", "credit", "tickets", "PDF", title="The latest month")
+    table = Table("site", "score", "standing", "credit", "open tickets", title="The latest month")
     for card in sorted(cards, key=lambda one: one.score if one.score is not None else -1):
         total = next((one for one in card.totals if one.scope == card.scope), None)
         mine = [ticket for ticket in tickets if ticket.site == card.site]
@@ -146,10 +146,10 @@ async def _summary(console: Console, cards: list[Scorecard], files: dict[str, Pa
             "–" if card.score is None else f"{card.score:.1f}",
             card.standing or "–",
             "–" if total is None or total.credit is None else formats.money(total.credit, card.currency, "en"),
-            ", ".join(f"level {ticket.level}" for ticket in mine) or "none open",
-            files[card.number].name,
+            ", ".join(f"level {ticket.level}" for ticket in mine) or "none",
         )
     console.print(table)
+    console.print(f"{len(files)} PDFs, one for each site, in {next(iter(files.values())).parent}/", soft_wrap=True)
     assert counts is not None
     console.print(
         f"{counts['measurements']} measurements in {counts['pulls']} pulls; {counts['scorecards']} scorecards, "
