@@ -148,5 +148,5 @@ async def _clock(app: Litestar) -> AsyncIterator[None]:
     if "clock" not in service.settings.roles:
         yield
         return
-    async with worker.clock(also={"pulse": (PULSE_S, service.pulse), **work.wakes()}):
+    async with worker.clock(also={"pulse": (PULSE_S, service.pulse), **work.wakes(service.settings)}):
         yield

@@ -7,18 +7,21 @@ again; deadlines of tickets are swept.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from functools import partial
 
 from vendor_mgmt import closing
 from vendor_mgmt.database import transaction
 from vendor_mgmt.escalations import queries as tickets
 from vendor_mgmt.intake import pull
+from vendor_mgmt.intake import queries as intake
 from vendor_mgmt.jobs.worker import Wake
 from vendor_mgmt.settings import Settings
 
 SWEEP_S = 30.0
 REPLAN_S = 3600.0
 SCHEDULE_S = 300.0
+RETENTION_S = 86_400.0
 
 
 def prepare(settings: Settings) -> None:
@@ -28,12 +31,13 @@ def prepare(settings: Settings) -> None:
         pull.AFTER_PULL.append(closing.close_again)
 
 
-def wakes() -> Mapping[str, tuple[float, Wake]]:
+def wakes(settings: Settings) -> Mapping[str, tuple[float, Wake]]:
     """What the clock calls besides the dispatcher: seconds between calls, and what to call."""
     return {
         "deadlines": (SWEEP_S, sweep_deadlines),
         "calendars": (REPLAN_S, replan_deadlines),
         "closes": (SCHEDULE_S, schedule_closes),
+        "retention": (RETENTION_S, partial(forget, settings.raw_retention_days)),
     }
 
 
@@ -55,3 +59,9 @@ async def schedule_closes() -> None:
     """Give every agreed contract its daily close; one that has it already is left as it is."""
     async with transaction() as connection:
         await closing.schedule_closes(connection, datetime.now(UTC))
+
+
+async def forget(days: int) -> None:
+    """Drop the content of raw answers that are older than the retention and that no newer pull rests on."""
+    async with transaction() as connection:
+        await intake.forget_raw_answers(connection, datetime.now(UTC) - timedelta(days=days))

@@ -46,7 +46,7 @@ def command(*, concurrency: int, no_clock: bool) -> None:
         async with contextlib.AsyncExitStack() as stack:
             name = await stack.enter_async_context(worker.worker(server.url, concurrency=concurrency))
             if not no_clock:
-                await stack.enter_async_context(worker.clock(also=work.wakes()))
+                await stack.enter_async_context(worker.clock(also=work.wakes(settings)))
             logger.info("The worker %s is ready", name)
             await stopping.wait()
             logger.info("The worker %s finishes what it has begun", name)

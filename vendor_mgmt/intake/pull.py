@@ -13,6 +13,7 @@ import logging
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -60,7 +61,7 @@ _OPTIONS = [Options()]
 AfterPull = Callable[["asyncpg.Connection[Any]", "Pulled"], Awaitable[None]]
 
 AFTER_PULL: list[AfterPull] = []
-"""Called in the transaction that stores a pull which changed something, in order. `app.py` fills it: closed months are looked at again."""
+"""Called in the transaction that stores a pull which changed something, in order. `work.py` fills it: closed months are looked at again."""
 
 
 def configure(*, allow_private: bool = False, proxy: str | None = None, root: Path | None = None) -> None:
@@ -238,6 +239,8 @@ class _Pull:
         self.whole_files: list[files.Found] = []
         self.failed_files: list[str] = []
         self.told_at = 0.0
+        # One thread for all pages: each further one would keep memory of its own.
+        self.packer = ThreadPoolExecutor(1, thread_name_prefix="pull")
         self.is_of_files = not isinstance(self.document.reader, HttpJson)
 
     async def read_and_store(self) -> None:
@@ -271,6 +274,7 @@ class _Pull:
                 self.number, self.document.source, pulled.state, pulled.added, pulled.changed, pulled.unchanged, pulled.refused,
             )  # fmt: skip
         finally:
+            self.packer.shutdown(wait=False)
             await connection.close(timeout=5)
 
     async def read(self, connection: asyncpg.Connection[Any]) -> None:
@@ -324,7 +328,7 @@ class _Pull:
         if page.rows:
             content = self.encoder.encode({"columns": self.mapper.columns, "rows": page.rows})
             # Compressing goes on beside the mapping, on another core.
-            packing = asyncio.get_running_loop().run_in_executor(None, queries.packed, content)
+            packing = asyncio.get_running_loop().run_in_executor(self.packer, queries.packed, content)
             try:
                 mapped = self.mapper.map(page.rows, first_row)
             except BaseException:
