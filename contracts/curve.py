@@ -27,7 +27,6 @@ from msgspec import Struct
 
 from contracts.errors import CannotCompute
 
-
 Mark = Decimal | str
 """A point on an axis: a number, or the name of one of the KPI's levels."""
 
@@ -58,7 +57,8 @@ class Corner(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
 
 class Step(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """One band.  An end that is not given is open for ever; ``at_least``/``at_most`` belong to the band,
-    ``more_than``/``less_than`` do not."""
+    ``more_than``/``less_than`` do not.
+    """
 
     at_least: Mark | None = None
     """The lower end, which belongs to the band."""

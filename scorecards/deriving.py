@@ -78,7 +78,8 @@ def in_order(kpis: Mapping[str, Kpi]) -> list[str]:
 
 def scopes_of(kpi: Kpi, verdicts: Mapping[tuple[str, Scope], Judged]) -> list[Scope]:
     """The scopes a derived KPI is judged at: those of the KPIs it rests on; where it rests on measures only, every
-    scope that anything else is judged at, cut to its own ``for_each``."""
+    scope that anything else is judged at, cut to its own ``for_each``.
+    """
     wanted = rests_on(kpi) | _looked_back_at(kpi)
     found = [scope for (name, scope) in verdicts if name in wanted]
     if kpi.value.share_met is not None or not wanted:

@@ -269,7 +269,7 @@ def evaluate(
         run.rights += rights_of(record, history)
         run.proposals += proposals_of(record, history)
         written: dict[int, dict[str, Decimal]] = {}
-        run.results += [_result(verdict, contract, written) for verdict in record.verdicts.values()]
+        run.results += [_result(verdict, written) for verdict in record.verdicts.values()]
         run.findings += _findings(record)
         history.append(record)
         run.records.append(record)
@@ -525,7 +525,7 @@ def _less_deductions(
     return score
 
 
-def _result(verdict: Judged, contract: Contract, written: dict[int, dict[str, Decimal]]) -> KpiResult:
+def _result(verdict: Judged, written: dict[int, dict[str, Decimal]]) -> KpiResult:
     """A verdict as it is printed.  ``written`` keeps levels that many verdicts share, so that each is printed once."""
     kpi, measured = verdict.kpi, verdict.measured
     if id(verdict.levels) not in written:

@@ -42,9 +42,11 @@ def disagreements(result: Mapping[str, Any], expect: Mapping[str, Sequence[dict[
             continue
         if not wanted and have:
             found.append(f"{part}: expected none; there is {_words(have[0])}")
-        for item in wanted:
-            if not any(_fulfils(item, one) for one in have):
-                found.append(f"{part}: expected {_words(item)}; {_nearest(item, have)}")
+        found += [
+            f"{part}: expected {_words(item)}; {_nearest(item, have)}"
+            for item in wanted
+            if not any(_fulfils(item, one) for one in have)
+        ]
     return found
 
 

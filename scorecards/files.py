@@ -50,7 +50,7 @@ class Read:
     refused: list[Finding] = field(default_factory=list)
 
 
-class _Bad(ValueError):
+class _Bad(ValueError):  # noqa: N818 - never leaves this module
     """One cell cannot be used: its column, what is wrong, how to repair it."""
 
     def __init__(self, column: str, message: str, repair: str) -> None:

@@ -88,7 +88,7 @@ def record_of(version: Version, period: Period, results: list[KpiResult], payabl
     The verdict is taken as it was given, from the two counts where there are two; it is not judged again, because a
     frozen result is what the contract's memory consists of.
     """
-    record = Record(version.contract, version.label, period)
+    record = Record(version.contract, version.label, period, is_remembered=True)
     for result in results:
         kpi = version.contract.kpis.get(result.kpi)
         if kpi is None:
@@ -111,6 +111,7 @@ def record_of(version: Version, period: Period, results: list[KpiResult], payabl
                 value=value,
                 n=None if result.denominator is None else Fraction(result.denominator),
                 periods=result.accumulated,
+                without_relief=None if result.value_without_relief is None else Fraction(result.value_without_relief),
             ),
             levels=levels,
             compared=Fraction(result.compared) if result.compared is not None and kpi.precision else value,

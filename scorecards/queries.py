@@ -181,7 +181,7 @@ async def earlier_periods(
         key = (row["period_from"], row["period_until"])
         if key not in found:
             found[key] = Earlier(period=Period(*key), version="", results=[], payables=[])
-        if row["kind"] == "credit":
+        if row["kind"] in ("credit", "carried"):
             found[key].payables.append(_payable_of(row))
     return [found[key] for key in sorted(found)]
 
@@ -249,7 +249,7 @@ def _payable_of(row: Mapping[str, Any]) -> Payable:
     own: Scope = tuple(sorted(_DIMENSIONS.decode(row["dims_key"]).items()))
     scope: Scope = (("site", row["site_code"]), *own) if row["site_code"] else own
     names = frozenset(one for one in (row["rule"], row["kpi"]) if one)
-    return Payable(row["rule"], "credit", scope, Fraction(row["amount"]), row["kpi"], None, names)
+    return Payable(row["rule"], "carry" if row["kind"] == "carried" else "credit", scope, Fraction(row["amount"]), row["kpi"], None, names)
 
 
 async def trends(
@@ -468,6 +468,7 @@ _RESULT_COLUMNS = (
     "value", "target", "met", "level", "levels", "score", "points", "streak", "accumulated", "is_relieved",
 )  # fmt: skip
 
+_KINDS = {"carry": "carried", "earn_back": "earned_back"}
 _PAYABLE_COLUMNS = ("revision", "rule", "kind", "kpi", "dims_key", "amount", "currency", "payable_in")
 
 
@@ -486,7 +487,7 @@ async def _add_results(connection: Connection, cards: Sequence[tuple[int, Card]]
         ]  # fmt: skip
         payables += [
             (
-                revision, one.rule, one.kind, one.kpi,
+                revision, one.rule, _KINDS.get(one.kind, one.kind), one.kpi,
                 canonical({name: value for name, value in one.scope if name != "site"}),
                 exact(one.amount), document.currency, document.until,
             )

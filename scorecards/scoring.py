@@ -200,7 +200,8 @@ def judge(
     levels: dict[str, Fraction],
 ) -> Judged:
     """The verdict on a measured value.  Nothing but a measured value is judged, unless the contract says what a
-    zero denominator counts as."""
+    zero denominator counts as.
+    """
     verdict = Judged(name, kpi, scope, period, version, measured, levels)
     if measured.status == "no_volume" and kpi.no_volume in ("met", "missed"):
         verdict.met = kpi.no_volume == "met"

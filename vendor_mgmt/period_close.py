@@ -192,9 +192,7 @@ async def _records(
     """Earlier periods as records.  Their bases are read again where a limit runs over several periods."""
     if not stored:
         return []
-    needs_bases = any(cap.rolling or cap.each not in ("period", None) for cap in contract.money.caps) or any(
-        right.when.credit_percent is not None for right in contract.rights
-    )
+    needs_bases = bool(contract.rights) or any(cap.rolling or cap.each not in ("period", None) for cap in contract.money.caps)
     records: list[Record] = []
     planned = plan_periods(versions, stored[-1].period.until_on) if needs_bases else []
     past = [one for one in planned if one.period.from_on in {held.period.from_on for held in stored}]

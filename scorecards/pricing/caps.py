@@ -17,9 +17,10 @@ def add_carried(now: Record, history: Sequence[Record]) -> None:
     """What the period before could not pay because of a cap is owed in this one."""
     if not history:
         return
-    for scope, amount in history[-1].carried:
-        now.payables.append(Payable("carried from the period before", "credit", scope, amount))
-        now.line(11, "carry", scope, "carried from the period before", amount=amount)
+    for owed in history[-1].payables:
+        if owed.kind == "carry":
+            now.payables.append(Payable("carried from the period before", "credit", owed.scope, owed.amount))
+            now.line(11, "carry", owed.scope, "carried from the period before", amount=owed.amount)
 
 
 def apply_caps(now: Record, history: Sequence[Record], amounts: Amounts) -> None:
@@ -59,7 +60,8 @@ def _apply(
         limit = Fraction(cap.percent or 0) / 100 * base
     room = max(Fraction(0), limit - paid)
     total = sum((payable.amount for payable in held), Fraction(0))
-    if total >= room and total > 0:
+    # Where nothing is at stake there is no maximum to reach.
+    if total >= room and total > 0 and limit > 0:
         now.capped.add((name, scope))
     if total <= room:
         return
@@ -77,6 +79,8 @@ def _apply(
     )
     if cap.excess == "carried":
         now.carried.append((scope, excess))
+        # Kept among the payables, so that a period that is stored hands it on as one that was just judged does.
+        now.payables.append(Payable(f"{name}: carried into the next period", "carry", scope, excess))
         now.line(11, "carry", scope, f"{name}: carried into the next period", amount=excess, clause=cap.clause)
 
 

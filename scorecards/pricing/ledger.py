@@ -69,6 +69,8 @@ class Record:
     known_charges: list[tuple[Scope, Fraction]] = field(default_factory=list)
     known_failures: list[tuple[str | None, Scope, int]] = field(default_factory=list)
     known_points: list[tuple[Scope, Fraction]] = field(default_factory=list)
+    is_remembered: bool = False
+    """It was judged before and comes from its stored results."""
     problems: list[CannotCompute] = field(default_factory=list)
     """Rules that gave no answer in this period; the others stand."""
 

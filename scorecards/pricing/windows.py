@@ -72,7 +72,9 @@ def _in_period(when: When, record: Record, kpi: str | None, scope: Scope) -> boo
             base = sum(charges, Fraction(0)) if charges else None
         return bool(base) and base is not None and 100 * record.credit(scope) >= Fraction(when.credit_percent) * base
     if when.at_cap is not None:
-        return any(name == when.at_cap and (covers(scope, held) or covers(held, scope)) for name, held in record.capped)
+        if any(name == when.at_cap and (covers(scope, held) or covers(held, scope)) for name, held in record.capped):
+            return True
+        return record.is_remembered and _was_capped(when.at_cap, record, scope)
     if when.points_at_least is not None:
         return record.points(scope) >= Fraction(when.points_at_least)
     if when.credited:
@@ -80,6 +82,21 @@ def _in_period(when: When, record: Record, kpi: str | None, scope: Scope) -> boo
         return record.credit(scope, names) > 0
     looked = verdicts_for(record, None if when.any_kpi else (when.kpi or kpi), scope)
     return any(_fulfils(when, verdict) for verdict in looked)
+
+
+def _was_capped(name: str, record: Record, scope: Scope) -> bool:
+    """Whether a stored period reached a cap of its own span: its credits stand at the limit."""
+    for cap in record.contract.money.caps:
+        if cap.name != name or cap.rolling is not None or cap.each not in ("period", None):
+            continue
+        base = record.base_amount(cap.of, scope) if cap.of is not None else None
+        limit = Fraction(cap.amount) if cap.amount is not None else Fraction(cap.percent or 0) / 100 * base if base is not None else None
+        paid = record.credit(scope, cap.on)
+        # Each credit was rounded by itself, so that together they may stand a few cents below the limit.
+        slack = Fraction(record.contract.money.rounding.to) * len(record.payables)
+        if limit and paid > 0 and paid + slack >= limit:
+            return True
+    return False
 
 
 def _is_level(when: When) -> bool:

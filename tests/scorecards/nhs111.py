@@ -15,8 +15,8 @@ from contracts.period import grain_period
 from contracts.reading import read
 from scorecards.evaluating import Evaluation, evaluate_rows, version_of
 from scorecards.measurement import Row
-from scorecards.series import GRAINS
 from scorecards.rolling_up import Part
+from scorecards.series import GRAINS
 from vendor_mgmt.intake.mapping import Known, KnownMeasure, KnownSite, Mapper, Refusal
 from vendor_mgmt.intake.readers import csv_file
 from vendor_mgmt.intake.readers.files import Found

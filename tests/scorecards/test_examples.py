@@ -1,7 +1,7 @@
 """Published worked cases, replayed through `vendor-mgmt score`: one helper, many cases in a buyer's words.
 
-The cases stand in tests/examples/score/*.yaml.  Each names its source, a contract of the same file, what was delivered and what is expected;
-what a case does not name is not checked, and an empty list says that there is none.
+The cases stand in tests/examples/score/*.yaml.  Each names its source, a contract of the same file, what was delivered and what is
+expected; what a case does not name is not checked, and an empty list says that there is none.
 """
 
 from __future__ import annotations
@@ -82,7 +82,8 @@ def score(folder: Path, contract: Contract, given: Given, calendars: Mapping[str
     )
     arguments = [str(folder / "contract.yaml"), str(data), "--json"]
     if given.relief:
-        table = _table(folder / "relief.csv", ("site", "kpi", "from", "until", "effect", "share"), [_cells(one) for one in given.relief], own)
+        names = ("site", "kpi", "from", "until", "effect", "share")
+        table = _table(folder / "relief.csv", names, [_cells(one) for one in given.relief], own)
         arguments += ["--relief", str(table)]
     if given.opening:
         table = _table(folder / "opening.csv", ("starts_on", "site", "kpi", "fact", "value"), [_cells(one) for one in given.opening], own)
