@@ -31,7 +31,7 @@ from vendor_mgmt.intake import pull, queries
 PAGE = 5000
 SITES, WORKSTREAMS, MEASURES = 20, 5, 12
 NAMES = [f"measure_{i}" for i in range(MEASURES)]
-FIRST = date(2024, 1, 1)
+FIRST = date(2020, 1, 1)
 
 SERVER = """
 import json, sys
@@ -39,7 +39,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 rows, page, today = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
 from datetime import date, timedelta
 sites, workstreams, measures = 20, 5, 12
-first = date.fromisoformat("2024-01-01")
+first = date.fromisoformat("2020-01-01")
 def row(i):
     series, day = i % (sites * workstreams * measures), i // (sites * workstreams * measures)
     return {"site": f"site-{series % sites}", "workstream": f"ws-{series // sites % workstreams}",

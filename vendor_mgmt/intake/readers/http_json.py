@@ -132,7 +132,10 @@ class _Session:
 
     async def _once(self, request: _Request) -> _Answer:
         try:
-            response = await self.client.get(request.url, params=request.parameters or None, headers=await self.headers())
+            headers = await self.headers()
+            async with self.client.stream("GET", request.url, params=request.parameters or None, headers=headers) as response:
+                # Kept out of the response, which is part of a cycle: pages would pile up until the garbage collector comes by.
+                body = b"".join([piece async for piece in response.aiter_bytes()])
         except httpx.TransportError as error:
             raise _TryAgain(f"The source did not answer: {_what(error)}.") from error
         except httpx.RequestError as error:
@@ -149,7 +152,7 @@ class _Session:
                 401: " Check the credentials.", 403: " Check what these credentials may read.", 404: " Check the address.",
             }.get(response.status_code, "")  # fmt: skip
             raise ReadingFailed(f"The source answers {response.status_code} {response.reason_phrase}.{repair}", is_temporary=False)
-        return _decoded(response)
+        return _decoded(response, body)
 
     async def headers(self) -> dict[str, str]:
         headers = {"accept": "application/json", **self.reader.headers}
@@ -211,8 +214,7 @@ def _retry_after(response: httpx.Response) -> float | None:
     return max(0.0, (until - datetime.now(UTC)).total_seconds())
 
 
-def _decoded(response: httpx.Response) -> _Answer:
-    body = response.content
+def _decoded(response: httpx.Response, body: bytes) -> _Answer:
     next_link = response.links.get("next", {}).get("url")
     try:
         document = _DECODER.decode(body)
