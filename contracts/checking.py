@@ -13,12 +13,15 @@ from fractions import Fraction
 from contracts.curve import Curve, Mark, Step
 from contracts.document import (
     Base,
+    By,
     Contract,
     Counts,
     Derived,
     Kpi,
+    LevelShare,
     Pay,
     Payment,
+    Ratio,
     Signed,
     Term,
     When,
@@ -40,8 +43,10 @@ def check(contract: Contract) -> list[Finding]:
         _bands,
         _weights,
         _scoring,
+        _values,
         _bases,
         _payments,
+        _money,
         _caps,
         _windows,
         _escalation,
@@ -73,7 +78,7 @@ def _zones(contract: Contract) -> Iterator[Finding]:
         try:
             zone_named(zone)
         except UnknownTimeZone as problem:
-            yield _error(path, str(problem), "Write an IANA name such as Europe/Lisbon.")
+            yield _error(path, f"{zone!r} is no time zone", problem.repair)
     if len(contract.currency) != 3 or not contract.currency.isalpha() or not contract.currency.isupper():
         yield _error("$.currency", f"{contract.currency!r} is no currency", "Write the ISO 4217 code, such as EUR.")
 
@@ -119,6 +124,11 @@ def _used_measures(contract: Contract) -> set[str]:
         for levels in kpi.levels:
             if levels.when is not None:
                 used.add(levels.when.measure)
+            used.update(number.of for number in levels.at.values() if isinstance(number, LevelShare) and number.of is not None)
+        used.update(_derived_from(kpi.value.derived) if kpi.value.derived is not None else ())
+    if contract.money.conversion is not None and isinstance(contract.money.conversion.rate, str):
+        used.add(contract.money.conversion.rate)
+    used.update(one.by.measure for one in contract.scoring.deductions if one.by.measure is not None)
     for base in contract.money.bases.values():
         used.update(name for name in (base.measure, *base.plus, *base.minus) if name is not None)
     for scope in contract.scope:
@@ -130,8 +140,10 @@ def _used_measures(contract: Contract) -> set[str]:
 
 def _measures_of_payment(payment: Payment) -> Iterator[str]:
     for pay in _pays(payment):
-        if pay.by is not None and pay.by.measure is not None:
-            yield pay.by.measure
+        for by in (pay.by, *(factor.by for factor in pay.factors)):
+            if by is not None:
+                yield from (one for one in (by.measure, by.each_event) if one is not None)
+        yield from (factor.measure for factor in pay.factors if factor.measure is not None)
         if pay.share is not None:
             yield pay.share.of
             yield pay.share.to
@@ -152,6 +164,19 @@ def _counts(kpi: Kpi) -> Iterator[tuple[str, Counts]]:
     if value.rate is not None:
         yield "rate.of", value.rate.of
         yield "rate.to", value.rate.to
+    if value.stratified is not None:
+        yield "stratified.of", value.stratified.of
+        yield "stratified.to", value.stratified.to
+        yield "stratified.volume", value.stratified.volume
+    if value.intervals is not None:
+        inner = value.intervals.ratio or value.intervals.mean
+        if inner is not None:
+            yield "intervals.of", inner.of
+            yield "intervals", inner.to if isinstance(inner, Ratio) else inner.per
+    if value.percentile is not None and value.percentile.of is not None:
+        yield "percentile.of", value.percentile.of
+    for one in value.percentile.histogram if value.percentile is not None else ():
+        yield "percentile.histogram", one.measure
     for name in ("sum", "count", "last"):
         counts: Counts | None = getattr(value, name)
         if counts is not None:
@@ -233,6 +258,8 @@ def _dimension_names(contract: Contract, kpi: Kpi, path: str) -> Iterator[Findin
 def _operands(kpi: Kpi) -> list[str]:
     if kpi.value.moving_mean is not None:
         return [kpi.value.moving_mean.of]
+    if kpi.value.share_met is not None:
+        return [kpi.value.share_met.of]
     return _operands_of(kpi.value.derived) if kpi.value.derived is not None else []
 
 
@@ -243,6 +270,18 @@ def _operands_of(derived: Derived) -> list[str]:
             found += [one for one in (operand.kpi, operand.best_before, operand.previous) if one is not None]
             if operand.derived is not None:
                 found += _operands_of(operand.derived)
+    return found
+
+
+def _derived_from(derived: Derived) -> set[str]:
+    """The measures a derivation reads."""
+    found: set[str] = set()
+    for name in derived.__struct_fields__:
+        for operand in getattr(derived, name) or ():
+            if operand.measure is not None:
+                found.add(operand.measure)
+            if operand.derived is not None:
+                found |= _derived_from(operand.derived)
     return found
 
 
@@ -351,9 +390,179 @@ def _weights(contract: Contract) -> Iterator[Finding]:
     for name, weight in weighted.items():
         if weight < 0:
             yield _error(f"$.kpis.{name}.weight", f"a weight of {weight} would reward a miss", "Write a positive weight.")
-    total = sum(weighted.values(), Decimal(0))
-    if weighted and total != 100 and contract.scoring.combine != "sum":
-        yield _warning("$.kpis", f"the weights add up to {total}, not to 100", "Correct them, or mean it: shares are taken of their sum.")
+    if contract.scoring.combine == "sum":
+        return
+    repair = "Correct them, or mean it: shares are taken of their sum."
+    # What is scored together is what is judged in one scope of work, so a KPI of another workstream does not count here.
+    works = [{"site": one.site} | ({"workstream": one.workstream} if one.workstream else {}) for one in contract.scope]
+    totals: dict[Decimal, str] = {}
+    for work in works or [{}]:
+        held = [name for name in weighted if _is_for(contract.kpis[name], work)]
+        total = sum((weighted[name] for name in held), Decimal(0))
+        if held and total != 100:
+            totals.setdefault(total, f" for {', '.join(work.values())}" if work else "")
+    for total, where in totals.items():
+        yield _warning("$.kpis", f"the weights{where} add up to {total}, not to 100", repair)
+
+
+def _is_for(kpi: Kpi, work: Mapping[str, str]) -> bool:
+    """Whether the KPI is judged in a scope of work; what the scope does not say cannot exclude it."""
+    return all(
+        name not in work or work[name] == wanted or (not isinstance(wanted, str) and work[name] in wanted)
+        for name, wanted in kpi.where.items()
+    )
+
+
+def _values(contract: Contract) -> Iterator[Finding]:
+    """Values that need more than counts, units, and levels outside of what a value can be."""
+    for name, measure in contract.measures.items():
+        if measure.events is not None:
+            path = f"$.measures.{name}.events"
+            if measure.given:
+                yield _error(path, f"{name} is reported and counted at once", "Drop given, or events.")
+            if measure.events.calendar is not None and measure.events.calendar not in contract.calendars:
+                yield _error(f"{path}.calendar", f"{measure.events.calendar!r} is not among the calendars", "Name it under calendars.")
+            yield from _known_dimensions(contract, measure.events.where, f"{path}.where")
+        if measure.percentile and not measure.given:
+            yield _error(f"$.measures.{name}.percentile", f"{name} is no reported value", "Write given: true, or measure the percentile.")
+    for name, kpi in contract.kpis.items():
+        path, value = f"$.kpis.{name}", kpi.value
+        if value.percentile is not None and value.percentile.of is not None:
+            declared = contract.measures.get(value.percentile.of)
+            if declared is not None and declared.events is None:
+                yield _error(
+                    f"{path}.value.percentile.of",
+                    f"{value.percentile.of} is a count, and a percentile needs single events",
+                    f"Write events under $.measures.{value.percentile.of}, or give a histogram.",
+                )
+        if value.percentile is not None:
+            edges = [one.up_to for one in value.percentile.histogram]
+            closed = [edge for edge in edges if edge is not None]
+            if closed != sorted(set(closed)) or None in edges[:-1]:
+                yield _error(f"{path}.value.percentile.histogram", "the classes do not follow each other", "Order them by up_to.")
+        if value.stratified is not None:
+            yield from _known_dimensions(contract, [value.stratified.by], f"{path}.value.stratified.by")
+        if value.share_met is not None and value.share_met.of in contract.kpis:
+            known = level_names(contract.kpis[value.share_met.of])
+            if value.share_met.level not in known:
+                yield _error(f"{path}.value.share_met.level", f"{value.share_met.level!r} is no level of it", _choice(known))
+        is_share = value.kind in ("ratio", "intervals", "stratified", "share_met")
+        if is_share and kpi.unit not in (None, "percent"):
+            yield _error(f"{path}.unit", f"{name} is a percentage, and its unit is {kpi.unit}", "Write percent, or drop the unit.")
+        if not is_share and kpi.unit == "percent" and value.kind in ("sum", "count", "last", "mean"):
+            yield _error(f"{path}.unit", f"a {value.kind} of counts is no percentage", "Write a ratio, or another unit.")
+        for index, levels in enumerate(kpi.levels):
+            for level, number in levels.at.items():
+                if not isinstance(number, Decimal):
+                    if number.of is not None and number.of not in contract.measures:
+                        yield _error(f"{path}.levels[{index}].at.{level}.of", f"{number.of!r} is no measure", _choice(contract.measures))
+                    if number.kpi is not None and (number.kpi not in contract.kpis or number.kpi == name):
+                        yield _error(f"{path}.levels[{index}].at.{level}.kpi", f"{number.kpi!r} is no other KPI", _choice(contract.kpis))
+                elif is_share and not 0 <= number <= 100 and value.ratio is None:
+                    yield _error(f"{path}.levels[{index}].at.{level}", f"no percentage can be {number}", "Write 0 to 100.")
+                elif value.ratio is not None and kpi.better == "higher" and 0 < number < 1:
+                    yield _warning(
+                        f"{path}.levels[{index}].at.{level}",
+                        f"{number} is below one percent",
+                        f"Percent runs from 0 to 100: write {100 * number} if that is meant.",
+                    )
+        if kpi.target is not None and value.ratio is not None and kpi.better == "higher" and 0 < kpi.target < 1:
+            yield _warning(f"{path}.target", f"{kpi.target} is below one percent", f"Write {100 * kpi.target} if that is meant.")
+        if kpi.repeat is not None:
+            if kpi.points is None:
+                yield _error(f"{path}.repeat", "a repeated failure multiplies points, and there are none", "Write points, or drop it.")
+            if kpi.repeat.missed not in level_names(kpi) and kpi.better != "inside":
+                yield _error(f"{path}.repeat.missed", f"{kpi.repeat.missed!r} is no level of {name}", _choice(level_names(kpi)))
+        if kpi.sample is not None and kpi.sample.otherwise == "accumulate" and value.kind not in ("ratio", "mean", "rate"):
+            yield _error(f"{path}.sample.otherwise", f"a {value.kind} cannot accumulate: it has no denominator", "Write not_measured.")
+        if kpi.better == "inside" and not {"low", "high"} & level_names(kpi):
+            yield _error(f"{path}.better", f"{name} is to lie inside of nothing", "Give it levels named low and high.")
+        target, minimum = kpi.target, next((levels.at.get("minimum") for levels in kpi.levels), None)
+        for levels in kpi.levels:
+            target = levels.at["target"] if isinstance(levels.at.get("target"), Decimal) else target  # type: ignore[assignment]
+        if isinstance(minimum, Decimal) and minimum == target:
+            yield _warning(f"{path}.levels", f"minimum and target are both {target}", "Drop the minimum, or move it.")
+
+
+def _known_dimensions(contract: Contract, names: Iterable[str], path: str) -> Iterator[Finding]:
+    known = {"site", *contract.dimensions}
+    for one in names:
+        if one not in known:
+            yield _error(path, f"{one!r} is no dimension", _choice(known))
+
+
+def _money(contract: Contract) -> Iterator[Finding]:
+    """Readings and factors of payments, shares of pools, conversion, deductions."""
+    money = contract.money
+    for path, payment in _payments_with_paths(contract):
+        if payment.from_ is not None and payment.until is not None and payment.until <= payment.from_:
+            yield _error(f"{path}.until", "the rule ends before it begins", "Write a later day.")
+        if payment.unless is not None:
+            named = [payment.for_] if isinstance(payment.for_, str) else list(payment.for_ or [])
+            yield from _when(contract, payment.unless, f"{path}.unless", named)
+        for pay in _pays(payment):
+            yield from _by(contract, pay.by, f"{path}.pay.by")
+            for index, factor in enumerate(pay.factors):
+                yield from _by(contract, factor.by, f"{path}.pay.factors[{index}].by")
+                if factor.measure is not None and factor.measure not in contract.measures:
+                    yield _error(f"{path}.pay.factors[{index}].measure", f"{factor.measure!r} is no measure", _choice(contract.measures))
+            if pay.share is not None:
+                for place, one in (("of", pay.share.of), ("to", pay.share.to)):
+                    if one not in contract.measures:
+                        yield _error(f"{path}.pay.share.{place}", f"{one!r} is no measure", _choice(contract.measures))
+            flat = pay.percent if isinstance(pay.percent, Decimal) else pay.amount if isinstance(pay.amount, Decimal) else None
+            if flat is not None and flat < 0:
+                yield _error(f"{path}.pay", f"a flat amount of {flat} pays the other side", "Write it under the other heading, positive.")
+        if payment.ladder is not None and not payment.ladder.rungs:
+            yield _error(f"{path}.ladder.rungs", "a ladder needs a rung", "Write what the first failure costs.")
+    pools = {name for name, base in money.bases.items() if base.percent is not None}
+    for pool in sorted(pools):
+        given = [
+            pay.percent * (len(payment.for_) if isinstance(payment.for_, list) else 1)
+            for payment in money.credits
+            for pay in _pays(payment)
+            if pay.of == pool and isinstance(pay.percent, Decimal)
+        ]
+        if len(given) > 1 and sum(given) > 100 and not money.caps:
+            yield _warning(
+                f"$.money.bases.{pool}",
+                f"{sum(given)} % of it are allocated, and nothing caps the sum",
+                "Allocate at most 100 %, or write the cap.",
+            )
+    for index, group in enumerate(money.exclusive):
+        if len(group.among) < 2:
+            yield _error(f"$.money.exclusive[{index}].among", "one rule alone excludes nothing", "Name the rules that give way.")
+    if money.conversion is not None:
+        rule = money.conversion
+        if rule.to == contract.currency:
+            yield _error("$.money.conversion.to", f"the contract is in {rule.to} already", "Drop the conversion.")
+        if len(rule.to) != 3 or not rule.to.isupper():
+            yield _error("$.money.conversion.to", f"{rule.to!r} is no currency", "Write the ISO 4217 code, such as USD.")
+        if isinstance(rule.rate, str) and rule.rate not in contract.measures:
+            yield _error("$.money.conversion.rate", f"{rule.rate!r} is neither a number nor a measure", _choice(contract.measures))
+        if isinstance(rule.rate, Decimal) and rule.rate <= 0:
+            yield _error("$.money.conversion.rate", f"a rate of {rule.rate} buys nothing", "Write a positive rate.")
+    for index, deduction in enumerate(contract.scoring.deductions):
+        yield from _by(contract, deduction.by, f"$.scoring.deductions[{index}].by")
+
+
+def _by(contract: Contract, by: By | None, path: str) -> Iterator[Finding]:
+    if by is None:
+        return
+    said = [name for name in ("measure", "count", "total", "base", "kpi", "each_event") if getattr(by, name) is not None]
+    if len(said) != 1:
+        yield _error(path, f"a curve is read at one thing, and this says {' and '.join(said) or 'none'}", "Write one of them.")
+    if by.measure is not None and by.measure not in contract.measures:
+        yield _error(f"{path}.measure", f"{by.measure!r} is no measure", _choice(contract.measures))
+    if by.base is not None and by.base not in contract.money.bases:
+        yield _error(f"{path}.base", f"{by.base!r} is no base", _choice(contract.money.bases))
+    if by.kpi is not None and by.kpi not in contract.kpis:
+        yield _error(f"{path}.kpi", f"{by.kpi!r} is no KPI", _choice(contract.kpis))
+    if by.each_event is not None:
+        declared = contract.measures.get(by.each_event)
+        if declared is None or declared.events is None:
+            counted = [name for name, one in contract.measures.items() if one.events is not None]
+            yield _error(f"{path}.each_event", f"{by.each_event!r} is not made from events", _choice(counted))
 
 
 def _scoring(contract: Contract) -> Iterator[Finding]:
@@ -451,6 +660,10 @@ def _has_target(kpi: Kpi) -> bool:
 
 
 def _when(contract: Contract, when: When, path: str, named: list[str]) -> Iterator[Finding]:
+    own = [when.kpi] if when.kpi is not None else named
+    for part in ("all", "either"):
+        for index, inner in enumerate(getattr(when, part)):
+            yield from _when(contract, inner, f"{path}.{part}[{index}]", own)
     kpis = [when.kpi] if when.kpi is not None else named
     for one in kpis:
         if one not in contract.kpis:
@@ -508,7 +721,15 @@ def _windows(contract: Contract) -> Iterator[Finding]:
                 f"it looks at {window.last} periods, and the contract has {longest}",
                 "Shorten the window.",
             )
+    longest = _periods_in_term(contract)
+    for path, payment in _payments_with_paths(contract):
+        looked = [one.window.last for one in (payment.when, payment.unless) if one is not None and one.window is not None]
+        looked += [payment.ladder.last] if payment.ladder is not None else []
+        if longest is not None and any(one > longest for one in looked):
+            yield _error(path, f"it looks at {max(looked)} periods, and the contract has {longest}", "Shorten the window.")
     for index, back in enumerate(contract.money.earn_back):
+        if longest is not None and back.periods >= longest:
+            yield _error(f"$.money.earn_back[{index}].periods", f"a run of {back.periods} never ends inside the term", "Shorten it.")
         if back.periods < 1:
             yield _error(f"$.money.earn_back[{index}].periods", "a run of no periods is always performed", "Write 1 or more.")
         if not 0 < back.percent <= 100:
@@ -517,7 +738,8 @@ def _windows(contract: Contract) -> Iterator[Finding]:
         if ratchet.kpi not in contract.kpis:
             yield _error(f"$.ratchets[{index}].kpi", f"{ratchet.kpi!r} is no KPI", _choice(contract.kpis))
         elif ratchet.level not in level_names(contract.kpis[ratchet.kpi]):
-            yield _error(f"$.ratchets[{index}].level", f"{ratchet.level!r} is no level of {ratchet.kpi}", _choice(level_names(contract.kpis[ratchet.kpi])))
+            known = level_names(contract.kpis[ratchet.kpi])
+            yield _error(f"$.ratchets[{index}].level", f"{ratchet.level!r} is no level of {ratchet.kpi}", _choice(known))
 
 
 def _periods_in_term(contract: Contract) -> int | None:

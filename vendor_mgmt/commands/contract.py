@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -65,18 +66,46 @@ def findings_of(file: Path) -> tuple[Contract | None, list[Finding]]:
     if reading.partial is not None:
         findings += reading.locate(check_meaning(reading.partial))
     if reading.document is not None and not has_errors(findings):
-        findings += reading.locate(_examples(reading.document))
+        findings += reading.locate(_examples(reading.document, file))
     return reading.document, findings
 
 
-def _examples(contract: Contract) -> list[Finding]:
+def _examples(contract: Contract, file: Path) -> list[Finding]:
+    if not contract.examples:
+        return []
     from scorecards.examples import run_example  # noqa: PLC0415 - a document without examples needs no scoring
+    from vendor_mgmt.commands.score import calendars_of  # noqa: PLC0415 - the same
 
+    calendars = calendars_of(contract, file)
     return [
         Finding("error", f"$.examples[{index}]", f"{example.name}: {difference}", "Correct the example, or the terms.")
         for index, example in enumerate(contract.examples)
-        for difference in run_example(contract, example)[1]
+        for difference in run_example(contract, example, calendars)[1]
     ]
+
+
+@command.command("schema")
+@click.option("--reference", "as_reference", is_flag=True, help="Print every field with its meaning as Markdown instead.")
+def schema(*, as_reference: bool) -> None:
+    r"""Print the contract language as JSON Schema, so that an editor completes and checks while you type.
+
+    \b
+    Example:
+      vendor-mgmt contract schema > contract.schema.json
+      # and as the first line of a contract:
+      # yaml-language-server: $schema=contract.schema.json
+
+    \b
+    Exit codes:
+      0  printed
+    """
+    from contracts import json_schema  # noqa: PLC0415 - only this command needs it
+
+    if as_reference:
+        click.echo(json_schema.reference(Contract), nl=False)
+        return
+    document = json_schema.schema(Contract, id="urn:vendor-mgmt:contract", title="Outsourcing contract")
+    click.echo(json.dumps(document, indent=2, ensure_ascii=False))
 
 
 @command.command("agree")

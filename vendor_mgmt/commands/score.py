@@ -12,10 +12,12 @@ import click
 from contracts.business_time import Calendar
 from contracts.document import Contract
 from contracts.errors import Finding, has_errors, render
+from contracts.including import read_contract
 from contracts.reading import Reading, read
 from scorecards.evaluating import Planned, evaluate_rows, plan_periods, version_of
 from scorecards.files import read_events, read_opening, read_relief, read_rows
 from scorecards.scorecard import Remark, Scored, to_json
+from vendor_mgmt.commands.contract_files import beside
 
 if TYPE_CHECKING:
     from scorecards.events import Event
@@ -123,7 +125,7 @@ def calendars_of(document: Contract, contract: Path, given: tuple[Path, ...] = (
 
 
 def _contract(path: Path) -> Contract:
-    reading: Reading[Contract] = read(path.read_bytes(), Contract, name=path.name)
+    reading: Reading[Contract] = read_contract(path.read_bytes(), name=path.name, files=beside(path))
     if reading.document is None or has_errors(reading.findings):
         click.echo(render(reading.findings), err=True)
         sys.exit(2)
