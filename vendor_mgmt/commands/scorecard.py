@@ -44,8 +44,8 @@ def command() -> None:
 @click.option(
     "--edition", type=click.Choice(EDITIONS), default="vendor", show_default=True, help="Whose copy: it decides what is left out."
 )
-@click.option("--language", type=click.Choice(LANGUAGES), default="en", show_default=True)
-@click.option("--paper", type=click.Choice(["A4", "Letter"]), default="A4", show_default=True)
+@click.option("--language", type=click.Choice(LANGUAGES), default="en", show_default=True, help="Language of the page.")
+@click.option("--paper", type=click.Choice(["A4", "Letter"]), default="A4", show_default=True, help="Size of the page.")
 @click.option("--accent", metavar="#RRGGBB", help="The customer's colour, dark enough to read on white.")
 @click.option("--workers", type=click.IntRange(1, 32), default=2, show_default=True, help="Processes that render at once.")
 @click.option("--again", is_flag=True, help="Render also what lies in the folder unchanged.")

@@ -41,7 +41,7 @@ def command() -> None:
 @click.option("--dimension", "dimensions", multiple=True, metavar="NAME=VALUE", help="Tickets of this workstream, language … only.")
 @click.option("--level", "level_min", type=click.IntRange(min=1), default=1, help="Tickets at this level or above.")
 @click.option("--all", "show_all", is_flag=True, help="Closed tickets too.")
-@click.option("--limit", type=click.IntRange(min=1), default=200, show_default=True)
+@click.option("--limit", type=click.IntRange(min=1), default=200, show_default=True, help="At most so many.")
 @click.option("--json", "as_json", is_flag=True, help="Print a list of objects.")
 def list_tickets(
     vendor: str | None,
