@@ -46,7 +46,7 @@ class Series(Table):
 class Measurement(Table):
     """One value of one series for one span, and since when it is known.
 
-    Added, never changed; the one thing set later is `superseded_at`, when a later value takes its place. A row is current while that is null.
+    Added, never changed; the one thing set later is `superseded_at`, when a later value takes its place. A row is current while it is null.
     `value` null means missing: delivered as empty. That is neither zero nor the absence of a row.
 
     `series` is no declared foreign key: a trigger per row would cost a quarter of every pull. Rows are written by one statement that joins

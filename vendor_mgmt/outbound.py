@@ -383,7 +383,7 @@ class _Unpacker:
         if self.head is None:
             return data
         data = self.head + data
-        if len(data) < 2:  # noqa: PLR2004 - as the docstring says
+        if len(data) < 2:
             self.head = data
             return b""
         self.head = None

@@ -92,8 +92,7 @@ async def feeds(
     """
     sources = {row["site"]: row for row in await connection.fetch(_SOURCES, list(sites), from_on, until_on)}
     corrected = {
-        (row["site"], row["measure"]): row["corrected"]
-        for row in await connection.fetch(_CORRECTED, list(sites), from_on, until_on)
+        (row["site"], row["measure"]): row["corrected"] for row in await connection.fetch(_CORRECTED, list(sites), from_on, until_on)
     }
     found: dict[str | None, list[Feed]] = {}
     for (site, measure), came in sorted(arrivals.items()):

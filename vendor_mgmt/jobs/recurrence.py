@@ -242,7 +242,7 @@ def _checked(recurrence: Recurrence) -> tuple[Finding, ...]:
 def _rule(parts: dict[str, str], starts: datetime) -> rrule:
     """The rule as dateutil has it."""
     rule = rrulestr(";".join(f"{name}={value}" for name, value in parts.items()), dtstart=starts)
-    assert isinstance(rule, rrule)  # noqa: S101 - a set of rules comes only of a text with several
+    assert isinstance(rule, rrule)
     return rule
 
 
