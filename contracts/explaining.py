@@ -157,7 +157,7 @@ def _unit(kpi: Kpi) -> str:
 
 
 def _opening(contract: Contract) -> list[str]:
-    vendor = contract.vendor_name or contract.vendor
+    vendor = f"{contract.vendor_name} ({contract.vendor})" if contract.vendor_name else contract.vendor
     customer = f" for {contract.customer}" if contract.customer else ""
     own = "a team of the customer's own" if contract.in_house else "the vendor"
     held = contract.in_force

@@ -75,6 +75,8 @@ class GridReading(msgspec.Struct, frozen=True):
     """The contract; None if any finding is an error."""
     findings: list[Finding]
     """Each with its sheet and cell as its place, such as ``KPIs!C5``."""
+    draft: Contract | None = None
+    """What was read, where at most its meaning is at fault."""
 
 
 class Column(msgspec.Struct, frozen=True):
@@ -408,6 +410,10 @@ def plain_document(contract: Contract) -> dict[str, Plain]:
     return plain
 
 
+def _heading(text: str) -> str:
+    return re.sub(r"[\s_:.*-]+", " ", text.casefold()).strip()
+
+
 # What one cell says
 
 
@@ -430,7 +436,7 @@ def fits_a_cell(text: str) -> bool:
         bool(text)
         and len(text) <= TEXT_MAX
         and text == text.strip()
-        and not text.startswith(_UNSAFE_START)
+        and not text.startswith((*_UNSAFE_START, "#"))
         and text.casefold() not in _NOTHING
         and _NO_CELL_TEXT.search(text) is None
     )
@@ -770,7 +776,12 @@ def to_sheets(contract: Contract) -> Written:
         lines = write(rest).decode().rstrip("\n").split("\n")
         sheets[REST] = [[Cell("What the other sheets cannot hold, as YAML; a line in each row, after the bar")], *map(_rest_row, lines)]
     return Written(
-        [Sheet(name=name, rows=sheets[name], is_hidden=name == REST) for name in SHEETS if name in sheets and len(sheets[name]) > 1], kept
+        [
+            Sheet(name=name, rows=sheets[name], is_hidden=name == REST)
+            for name in SHEETS
+            if name in sheets and (len(sheets[name]) > 1 or name in ("KPIs", "Scope"))
+        ],
+        kept,
     )
 
 
@@ -873,7 +884,7 @@ def _kpi_sheets(rest: dict[str, Plain], dimensions: Sequence[str], kept: list[st
     credits_ = _simple_credits(rest, [name for name in kpis if fits_a_cell(name)])
     definitions: list[dict[str, Cell]] = []
     grid: list[tuple[dict[str, Cell], dict[tuple[str, str | None], Cell]]] = []
-    scope_columns = [name for name in dimensions if _heading(name) not in {_heading(c.header) for c in _GRID} and fits_a_cell(name)]
+    scope_columns = _scope_columns(dimensions)
     for name in list(kpis):
         if not fits_a_cell(name):
             continue
@@ -908,6 +919,21 @@ def _kpi_sheets(rest: dict[str, Plain], dimensions: Sequence[str], kept: list[st
         "KPIs": _laid_out(table, headers),
         "Definitions": _laid_out(definitions, _headers([DEFINITIONS])),
     }
+
+
+_GRID_WORDS = {_heading(name): column.header for column in reversed(_GRID) for name in (*column.also, column.header)}
+_GRID_WORDS |= {"kpi": "KPI", "measure": "KPI", "metric": "KPI", "level": "Level", "more": MORE}
+
+
+def _scope_columns(dimensions: Sequence[str]) -> list[str]:
+    """The dimensions that can head a column of their own; levels for others stand in More."""
+    taken = {*_GRID_WORDS, "site"}
+    columns = []
+    for name in dimensions:
+        if fits_a_cell(name) and _heading(name) not in taken and _heading_level(name) is None:
+            columns.append(name)
+            taken.add(_heading(name))
+    return columns
 
 
 def _level_order(name: str) -> int:
@@ -1065,10 +1091,6 @@ def _letters(column: int) -> str:
         column, digit = divmod(column - 1, 26)
         text = chr(65 + digit) + text
     return text
-
-
-def _heading(text: str) -> str:
-    return re.sub(r"[\s_:.*-]+", " ", text.casefold()).strip()
 
 
 def _heading_level(text: str) -> tuple[str, str | None] | None:
@@ -1433,16 +1455,10 @@ class _Reader:
                 self.say("error", None, "The workbook has no sheet KPIs", "Add it, with a row for each KPI; `contract template` shows how.")
             return
         dimensions = self.tree.get("dimensions")
-        names = ["site", *(dimensions if isinstance(dimensions, list) else ("workstream", "language"))]
-        known = {_heading(name): column.header for column in reversed(_GRID) for name in (*column.also, column.header)}
-        known |= {_heading(name): name for name in names} | {
-            "kpi": "KPI",
-            "measure": "KPI",
-            "metric": "KPI",
-            "level": "Level",
-            _heading(MORE): MORE,
-        }
-        known |= {"languages": "language"} if "language" in names else {}
+        declared = [str(one) for one in dimensions] if isinstance(dimensions, list) else ["workstream", "language"]
+        names = ["site", *_scope_columns(declared)]
+        known = _GRID_WORDS | {_heading(name): name for name in names}
+        known |= {"languages": "language"} if "language" in names and "languages" not in names else {}
         head = self.header(sheet, known, dated=True)
         if head is None or "KPI" not in {known.get(_heading(text)) for text in head[1].values()}:
             self.say(
@@ -1525,7 +1541,7 @@ class _Grid:
 
     def kpi(self, written: str, row: int) -> str | None:
         """The name of the KPI, which is defined on the sheet Definitions, or else comes from the library."""
-        name = self.by_name.get(_heading(written))
+        name = written if written in self.reader.tree.get("kpis", {}) else self.by_name.get(_heading(written))
         if name is not None:
             return name
         if written in self.unknown:
@@ -1694,8 +1710,8 @@ class _Grid:
         named = {one for scope in self.scopes for one in scope if one != "site"}
         if "dimensions" not in tree and named:
             tree["dimensions"] = [one for one in self.names if one in named]
-        if "scope" in tree:
-            declared = {scope.get("site") for scope in tree["scope"]}
+        if "Scope" in self.reader.sheets or "scope" in tree:
+            declared = {scope.get("site") for scope in tree.get("scope", [])}
             for row_scope in self.scopes:
                 for site in _each(row_scope.get("site", [])):
                     if site not in declared:
@@ -1734,7 +1750,8 @@ def _each(value: Plain) -> list[Any]:
 
 
 def _words(value: Plain) -> str:
-    return f"{value:f}" if isinstance(value, Decimal) else str(value)
+    tidy = _tidy(value) if isinstance(value, Decimal) else value
+    return f"{tidy:f}" if isinstance(tidy, Decimal) else str(tidy)
 
 
 def _has_bar(cell: Cell) -> bool:
@@ -1797,10 +1814,14 @@ def from_sheets(
     reader.kpis(known_kpis, nearest)
     reading = read(write(reader.tree), Contract)
     found = [*reading.findings, *(check(reading.partial) if reading.partial is not None else [])]
-    for finding in found:
-        where = Where(_cell_of(reader.places, finding.path), 0, 0, finding.value, name)
-        reader.findings.append(msgspec.structs.replace(finding, where=where))
-    return GridReading(None if has_errors(reader.findings) else reading.document, reader.findings)
+    located = [
+        msgspec.structs.replace(finding, where=Where(_cell_of(reader.places, finding.path), 0, 0, finding.value, name)) for finding in found
+    ]
+    faults_of_form = has_errors(reader.findings)
+    reader.findings += located
+    return GridReading(
+        None if has_errors(reader.findings) else reading.document, reader.findings, None if faults_of_form else reading.document
+    )
 
 
 def _cell_of(places: Mapping[str, _Place], path: str) -> str:
