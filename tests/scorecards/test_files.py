@@ -1,0 +1,114 @@
+"""The files of `vendor-mgmt score`: every row that cannot be used is named with its line and repair, and takes no good row with it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from vendor_mgmt.commands.score import command
+
+CONTRACT = """contract: c
+title: t
+vendor: v
+currency: EUR
+time_zone: Europe/Lisbon
+in_force: {from: 2026-01-01, until: 2027-01-01}
+dimensions: [workstream]
+measures: {due: {}, in_time: {part_of: due}, tickets: {events: {kind: ticket}}}
+kpis:
+  tat: {title: In time, value: {ratio: {of: in_time, to: due}}, target: 90, no_volume: not_judged}
+"""
+HEADING = "site,measure,starts_on,grain,value,workstream,known_at\n"
+GOOD = "a,due,2026-01-01,month,100,,\na,in_time,2026-01-01,month,95,,\n"
+
+
+def scored(folder: Path, data: str | bytes, **more: str) -> tuple[int, dict[str, Any]]:
+    (folder / "contract.yaml").write_text(CONTRACT, encoding="utf-8")
+    (folder / "data.csv").write_bytes(data if isinstance(data, bytes) else data.encode())
+    arguments = [str(folder / "contract.yaml"), str(folder / "data.csv"), "--json"]
+    for name, text in more.items():
+        (folder / f"{name}.csv").write_text(text, encoding="utf-8")
+        arguments += [f"--{name}", str(folder / f"{name}.csv")]
+    found = CliRunner().invoke(command, arguments, catch_exceptions=False)
+    result: dict[str, Any] = json.loads(found.stdout)
+    return found.exit_code, result
+
+
+@pytest.mark.parametrize(
+    ("row", "says"),
+    [
+        ("a,due,2026-02-01,month,many,,", "'many' is not a number"),
+        ("a,due,2026-02-01,month,NaN,,", "'NaN' is not a number"),
+        ("a,due,2026-02-01,month,Infinity,,", "'Infinity' is not a number"),
+        ("a,due,2026-02-31,month,5,,", "'2026-02-31' is not a day"),
+        ("a,due,2026-02-01,fortnight,5,,", "'fortnight' is no grain"),
+        ("a,dew,2026-02-01,month,5,,", "declares no measure 'dew'"),
+        ("a,tickets,2026-02-01,month,5,,", "counted from single events"),
+        ("a,due,2025-12-01,month,5,,", "outside the contract's periods"),
+        ("a,due,2026-01-28,week,5,,", "reaches over the end of the period"),
+        ("a,due,2026-01-01,month,5,,", "line 2 already gives due"),
+        ("a,due,2026-02-01,month,5,,,,,", "cells under"),
+        ("a,due,2026-02-01,hour,5,,", "needs the moment it starts"),
+        ("a,due,2026-02-01,month,5,,yesterday", "is not a moment"),
+    ],
+)
+def test_a_row_that_cannot_be_used_is_named_and_the_others_are_scored(tmp_path: Path, row: str, says: str) -> None:
+    code, result = scored(tmp_path, HEADING + GOOD + row + "\n")
+    assert code == 1
+    [one] = result["findings"]
+    assert says in one["message"]
+    assert one["where"].startswith("data.csv:4:")
+    assert one["repair"]
+    assert [(r["value"], r["met"]) for r in result["results"] if r["from"] == "2026-01-01"] == [("95", True)]
+
+
+def test_a_later_row_with_the_same_key_is_a_correction(tmp_path: Path) -> None:
+    rows = "a,due,2026-01-01,month,100,,2026-02-01T08:00:00Z\na,in_time,2026-01-01,month,80,,2026-02-01T08:00:00Z\n"
+    code, result = scored(tmp_path, HEADING + rows + "a,in_time,2026-01-01,month,91,,2026-02-02T08:00:00Z\n")
+    assert (code, result["results"][0]["value"]) == (0, "91")
+
+
+def test_a_column_that_is_no_dimension_of_the_contract_is_refused_where_it_is_filled(tmp_path: Path) -> None:
+    code, result = scored(tmp_path, "site,measure,starts_on,grain,value,colour\na,due,2026-01-01,month,5,red\na,due,2026-02-01,month,5,\n")
+    assert code == 1
+    assert "no dimension 'colour'" in result["findings"][0]["message"]
+
+
+@pytest.mark.parametrize("data", [b"", b"\xff\xfe\x00", b"nothing,here\n1,2\n", b'"\x00'])
+def test_a_file_that_is_no_table_is_a_finding(tmp_path: Path, data: bytes) -> None:
+    code, result = scored(tmp_path, data)
+    assert code == 1
+    assert result["findings"]
+
+
+def test_relief_opening_and_events_are_refused_row_by_row_too(tmp_path: Path) -> None:
+    code, result = scored(
+        tmp_path,
+        HEADING + GOOD,
+        relief="site,kpi,from,until,effect,share\na,tat,2026-01-05,2026-01-01,,\na,tot,2026-01-01,2026-01-02,,\na,tat,2026-01-01,2026-01-02,,half\n",
+        opening="starts_on,site,kpi,fact,value\n2025-12-01,a,tat,met,perhaps\n2025-12-01,a,tat,mood,1\n",
+        events="event_id,site,kind,started_at,ended_at,value\n1,a,ticket,2026-01-05T10:00:00,,\n2,a,outage,2026-01-05T10:00:00Z,,\n"
+        "3,a,ticket,2026-01-05T10:00:00Z,2026-01-04T10:00:00Z,\n4,a,ticket,2026-01-05T10:00:00Z,,\n4,a,ticket,2026-01-05T10:00:00Z,,\n",
+    )
+    assert code == 1
+    said = " | ".join(f"{one['where']} {one['message']}" for one in result["findings"])
+    for words in (
+        "not after it begins", "no KPI 'tot'", "'half' is not a number", "neither met nor missed", "'mood' is no fact",
+        "has no offset", "of the kind 'outage'", "before it begins", "stands twice",
+    ):  # fmt: skip
+        assert words in said
+    assert result["results"][0]["value"] == "95"
+
+
+def test_missing_zero_and_never_delivered_are_three_things(tmp_path: Path) -> None:
+    rows = "a,due,2026-01-01,month,0,,\na,in_time,2026-01-01,month,0,,\na,due,2026-02-01,month,5,,\na,in_time,2026-02-01,month,,,\n"
+    _, result = scored(tmp_path, HEADING + rows + "b,due,2026-03-01,month,5,,\nb,in_time,2026-03-01,month,5,,\n")
+    status = {(r["site"], r["from"]): (r["status"], r["note"]) for r in result["results"]}
+    assert status["a", "2026-01-01"][0] == "no_volume"
+    assert status["a", "2026-02-01"] == ("no_data", "what came was empty or had one side only")
+    assert status["a", "2026-03-01"] == ("no_data", "nothing was delivered")
+    assert status["b", "2026-03-01"][0] == "measured"
