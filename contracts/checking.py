@@ -39,6 +39,7 @@ def check(contract: Contract) -> list[Finding]:
         _scope,
         _measures,
         _kpis,
+        _circles,
         _levels,
         _bands,
         _weights,
@@ -231,6 +232,38 @@ def _kpis(contract: Contract) -> Iterator[Finding]:
             yield _error(f"{path}.boundary", f"lower is better, and {kpi.boundary} asks for more", "Write at_most or less_than.")
         if kpi.better == "higher" and kpi.boundary in ("at_most", "less_than"):
             yield _error(f"{path}.boundary", f"higher is better, and {kpi.boundary} asks for less", "Write at_least or more_than.")
+
+
+def _circles(contract: Contract) -> Iterator[Finding]:
+    """KPIs that are computed from each other."""
+    waiting = {name: {one for one in _rests_on(kpi) if one in contract.kpis} for name, kpi in contract.kpis.items()}
+    done: set[str] = set()
+    while ready := [name for name, others in waiting.items() if others <= done]:
+        done.update(ready)
+        for name in ready:
+            del waiting[name]
+    if waiting:
+        names = ", ".join(waiting)
+        yield _error(f"$.kpis.{next(iter(waiting))}.value", f"{names} are computed from each other", "Count one of them.")
+
+
+def _rests_on(kpi: Kpi) -> set[str]:
+    """The KPIs whose results of the same period it needs; earlier results make no circle."""
+    found = {number.kpi for levels in kpi.levels for number in levels.at.values() if isinstance(number, LevelShare) and number.kpi}
+    if kpi.value.derived is not None:
+        return found | _same_period(kpi.value.derived)
+    return found | set(_operands(kpi))
+
+
+def _same_period(derived: Derived) -> set[str]:
+    found: set[str] = set()
+    for name in derived.__struct_fields__:
+        for operand in getattr(derived, name) or ():
+            if operand.kpi is not None:
+                found.add(operand.kpi)
+            if operand.derived is not None:
+                found |= _same_period(operand.derived)
+    return found
 
 
 def _dimension_names(contract: Contract, kpi: Kpi, path: str) -> Iterator[Finding]:

@@ -310,7 +310,7 @@ def _judge_all(
             if is_derived:
                 measured = derive(kpi, name, scope, record.verdicts, history, partial(amounts.measure, scope=scope))
             else:
-                measured = measure(plans[name], scope, one.period, facts, relief)
+                measured = _measured(plans[name], scope, one.period, facts, relief, record)
             accumulated = 1
             if kpi.sample is not None and kpi.sample.otherwise == "accumulate":
                 measured, accumulated = _accumulate(pending, name, scope, plans[name], measured)
@@ -331,6 +331,17 @@ def _judge_all(
                 for claim in money_only
             )
             record.verdicts[name, scope] = verdict
+
+
+def _measured(
+    plan_: Plan, scope: Scope, period: Period, facts: Facts, relief: Sequence[Relief], record: Record
+) -> Measured:
+    """The measured value; figures that give none leave this KPI without data and no other."""
+    try:
+        return measure(plan_, scope, period, facts, relief)
+    except CannotCompute as problem:
+        record.problems.append(problem)
+        return Measured("no_data", note=problem.message)
 
 
 def _promised(kpi: Kpi, one: Planned, plans: Mapping[str, Plan]) -> list[Scope]:
@@ -431,7 +442,7 @@ def _price(record: Record, history: Sequence[Record], amounts: Amounts, run: Eva
         )
         record.payables.clear()
     run.findings += [
-        Remark(severity="error", where=f"money, {record.period}", message=one.message, repair=one.repair)
+        Remark(severity="error", where=str(record.period), message=one.message, repair=one.repair)
         for one in record.problems
     ]
     priced = bool(contract.money.credits or contract.money.bonuses)

@@ -128,6 +128,14 @@ def test_what_an_editor_should_have_decided_is_found(old: str, new: str, says: s
     assert all(one.repair for one in found)
 
 
+def test_kpis_that_wait_for_each_other_are_named() -> None:
+    circle = "  one: {title: A, value: {derived: {sum: [{kpi: two}]}}}\n  two: {title: B, value: {derived: {sum: [{kpi: one}]}}}\nmoney:\n"
+    [one] = findings(changed("money:\n", circle))
+    assert "one, two are computed from each other" in one.message
+    earlier = "  one: {title: A, value: {derived: {difference: [{kpi: accuracy}, {previous: accuracy}]}}}\nmoney:\n"
+    assert findings(changed("money:\n", earlier)) == []
+
+
 def test_weights_are_added_within_a_workstream() -> None:
     text = changed("measures:", "scope:\n  - {site: a, workstream: product}\n  - {site: a, workstream: live}\nmeasures:")
     kpi = "  {name}:\n    title: T\n    value: {{ratio: {{of: correct, to: audited}}}}\n    target: 95\n    no_volume: not_judged\n"

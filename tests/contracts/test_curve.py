@@ -68,7 +68,7 @@ def test_limits_hold_on_both_sides() -> None:
     [
         "line: []\n", "steps: []\n", "{}\n", "each: {give: 1}\nline: [[0, 0]]\n", "each: {give: 1, unit: 0}\n",
         "each: {give: 1, above: 1, below: 2}\n",
-    ],  # fmt: skip
+    ],
 )
 def test_a_curve_that_says_nothing_or_two_things_is_refused(text: str) -> None:
     assert read(text.encode(), Curve, name="curve.yaml").findings

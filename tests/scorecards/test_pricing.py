@@ -151,6 +151,15 @@ def test_a_rule_that_cannot_be_computed_takes_no_other_rule_with_it() -> None:
     assert problem.repair
 
 
+def test_a_count_that_is_no_whole_number_leaves_its_kpi_without_data_and_no_other() -> None:
+    of = contract("  credits: [{for: k, pay: {amount: 7}}]", "k: {title: K, value: {given: result}, unit: percent, target: 95}\n"
+                  "  n: {title: N, value: {count: count}}")
+    found = run(of, {"result": [90], "count": ["1.5"]})
+    assert {one.kpi: one.status for one in found.results} == {"k": "measured", "n": "no_data"}
+    assert "1.5" in found.findings[0].message
+    assert [str(one.credit) for one in totals(found)] == ["7.00"]
+
+
 def test_relief_takes_the_money_and_leaves_the_verdict_or_takes_the_month_out() -> None:
     of = contract("  credits: [{for: k, pay: {amount: 10}}]")
     for effect, met, status in (("cancel_money", False, "measured"), ("drop_period", None, "relieved")):

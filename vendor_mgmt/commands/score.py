@@ -11,7 +11,7 @@ import click
 
 from contracts.business_time import Calendar
 from contracts.document import Contract
-from contracts.errors import Finding, has_errors, render
+from contracts.errors import CannotCompute, Finding, has_errors, render
 from contracts.including import read_contract
 from contracts.reading import Reading, read
 from scorecards.evaluating import Planned, evaluate_rows, plan_periods, version_of
@@ -82,14 +82,19 @@ def command(
     if events is not None:
         happened, faults = read_events(events.read_bytes(), document, name=events.name)
         refused += faults
-    run = evaluate_rows(
-        [version_of(document)],
-        rows.rows,
-        relief=claims,
-        opening=facts,
-        events=happened,
-        calendars=calendars_of(document, contract, calendars),
-    )
+    try:
+        run = evaluate_rows(
+            [version_of(document)],
+            rows.rows,
+            relief=claims,
+            opening=facts,
+            events=happened,
+            calendars=calendars_of(document, contract, calendars),
+        )
+    except CannotCompute as problem:
+        # The contract can be read and still gives no answer at all, for example where two KPIs wait for each other.
+        click.echo(f"{contract.name}: {problem.message}. {problem.repair}", err=True)
+        sys.exit(2)
     run.findings += [_remark(finding) for finding in refused]
     scored = run.scored(
         document,
