@@ -1824,13 +1824,17 @@ def from_sheets(
     )
 
 
+_LAST_STEP = re.compile(r"""(?:\.[\w-]+|\[\d+\]|\["(?:[^"\\]|\\.)*"\])$""")
+
+
 def _cell_of(places: Mapping[str, _Place], path: str) -> str:
     """The cell a path came from, or the nearest one around it, with the rest of the path behind it."""
     nearest = path
-    while nearest and nearest not in places:
-        nearest = re.sub(r"(\.[^.\[\]]+|\[[^\]]*\])$", "", nearest) if nearest != "$" else ""
-    if not nearest:
-        return path
+    while nearest not in places:
+        around = _LAST_STEP.sub("", nearest)
+        if around == nearest:
+            return path
+        nearest = around
     return f"{places[nearest]}" if nearest == path else f"{places[nearest]} ({path})"
 
 

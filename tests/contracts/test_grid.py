@@ -317,3 +317,10 @@ def test_a_workbook_without_the_sheets_says_which_are_missing() -> None:
     faults = said(from_sheets([sheet("Tabelle1", [["a"]])]))
     assert faults[0].startswith("$: The workbook has no sheet Contract.")
     assert faults[1].startswith("$: The workbook has no sheet KPIs.")
+
+
+def test_a_fault_below_a_name_in_quotes_is_told_all_the_same() -> None:
+    measures = sheet("Measures", [["Measure", "Part of"], ["a]b", "nothing"]])
+    faults = said(reading(["KPI", "Target", "Weight"], ["acc", 95, 100], others=(measures,)))
+    assert len(faults) == 1
+    assert "'nothing' is no measure" in faults[0]
