@@ -1,6 +1,10 @@
 from __future__ import annotations
 
+import asyncio
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pypdf
@@ -9,6 +13,7 @@ from click.testing import CliRunner, Result
 
 from scorecards.scorecard import Scorecard, to_json
 from tests.scorecards import scorecard_builders as builders
+from tests.vendor_mgmt.test_period_close import JANUARY, agreed, closed, delivered, invoice, month
 from vendor_mgmt.commands.scorecard import command
 
 
@@ -81,3 +86,25 @@ def test_several_into_one_file_is_refused(tmp_path: Path) -> None:
     result = run(*sources, "-o", str(tmp_path / "x.pdf"))
     assert result.exit_code == 2
     assert "name a folder" in result.output
+
+
+async def test_a_stored_scorecard_is_named_by_its_number(database: str, tmp_path: Path) -> None:
+    await agreed()
+    await delivered([*month(JANUARY, "lisbon", "product"), invoice(JANUARY, "lisbon")])
+    done = await closed(JANUARY)
+    number = next(one.number for one in done.saved)
+
+    result = await asyncio.to_thread(
+        subprocess.run,
+        [sys.executable, "-m", "vendor_mgmt", "scorecard", "pdf", number, "HARBOUR-1999-001", "-o", str(tmp_path / "out"), "--json"],
+        env=os.environ | {"DATABASE_URL": database, "VENDOR_MGMT_DATA_DIR": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert result.returncode == 1, result.stderr
+    unknown, written = sorted(json.loads(result.stdout), key=lambda line: line["file"] or "")
+    assert "neither a file nor a scorecard 'HARBOUR-1999-001'" in unknown["error"]
+    assert written["number"] == number
+    assert "Harbour CX" in pypdf.PdfReader(written["file"]).pages[0].extract_text()

@@ -14,6 +14,7 @@ from scorecards.page import EDITIONS, Branding, Edition
 from scorecards.rendering import Job, Rendered, Renderer, key_in_file, write_file
 from scorecards.scorecard import Scorecard
 from scorecards.wording import LANGUAGES, Language
+from vendor_mgmt.commands import begin
 
 
 class _Line(Struct, frozen=True, kw_only=True):
@@ -66,13 +67,14 @@ def pdf(
 ) -> None:
     r"""Write scorecards as PDF/A-3 with their figures attached.
 
-    A source is a file with a scorecard/1 document. Several are written to a folder, each under its number; a file that is there
-    already and holds the same scorecard, edition, language and paper is kept, so that a broken batch may simply be started again.
+    A source is a file with a scorecard/1 document, or the number of a stored scorecard, whose latest revision is taken. Several are
+    written to a folder, each under its number; a file that is there already and holds the same scorecard, edition, language and paper is kept, so that a broken batch may simply be started again.
     A source that cannot be read or rendered is named at the end and stops nothing.
 
     \b
     Examples:
       vendor-mgmt scorecard pdf september.json -o september.pdf
+      vendor-mgmt scorecard pdf HARBOUR-2026-031 -o out/
       vendor-mgmt scorecard pdf out/*.json -o out/ --edition client --language es --paper Letter
 
     \b
@@ -80,6 +82,7 @@ def pdf(
       0  every PDF is there
       1  some are there, and some are not (each with its reason)
       2  none is there, or the call is wrong
+      3  a number was given, and the database cannot be used
     """
     into_folder = len(sources) > 1 or output.is_dir() or str(output).endswith("/")
     if into_folder and output.exists() and not output.is_dir():
@@ -91,8 +94,9 @@ def pdf(
             raise click.BadParameter(str(fault), param_hint="--accent") from fault
     planned: list[_Planned] = []
     lines: list[_Line] = []
+    stored = _stored([source for source in sources if _is_number(source)])
     for source in sources:
-        card = _card(source)
+        card = stored[source] if source in stored else _card(source)
         if isinstance(card, str):
             lines.append(_Line(source=source, error=card))
             continue
@@ -137,6 +141,31 @@ def _written(plan: _Planned, answer: Rendered) -> _Line:
     except OSError as fault:
         return _Line(source=plan.source, number=number, error=f"{plan.path} cannot be written: {fault.strerror}")
     return _Line(source=plan.source, number=number, file=str(plan.path), warnings=answer.warnings)
+
+
+def _is_number(source: str) -> bool:
+    """Whether a source is a scorecard's number rather than a file: no such file is there, and it looks like none."""
+    return not Path(source).exists() and "/" not in source and not source.endswith(".json")
+
+
+def _stored(numbers: list[str]) -> dict[str, Scorecard | str]:
+    """The latest revisions of these numbers out of the database, or the sentence that says why there is none."""
+    if not numbers:
+        return {}
+    settings = begin()
+
+    from scorecards import queries  # noqa: PLC0415 - files need no database
+    from vendor_mgmt import database  # noqa: PLC0415
+
+    async def work(_server: object) -> dict[str, Scorecard | str]:
+        found: dict[str, Scorecard | str] = {}
+        async with database.transaction() as connection:
+            for number in numbers:
+                stored = await queries.scorecard(connection, number)
+                found[number] = stored.document if stored is not None else f"there is neither a file nor a scorecard {number!r}"
+        return found
+
+    return database.run(settings, work)
 
 
 def _card(source: str) -> Scorecard | str:
