@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import csv
 import json
+import os
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -119,3 +121,16 @@ def test_a_case_with_a_wrong_figure_fails() -> None:
     assert disagreements(result, {"totals": [{"credit": "10.01"}]})
     assert disagreements(result, {"rights": []})
     assert disagreements(result, {"proposals": []})
+
+
+BESIDE = Path(__file__).resolve().parents[2].parent / "shared"
+SHARED = Path(os.environ.get("VENDOR_MGMT_TEST_SHARED") or BESIDE) / "cases" / "contract-maths.json"
+
+
+@pytest.mark.skipif(not SHARED.exists(), reason=f"NOT RUN: the list of published cases is not at {SHARED}; set VENDOR_MGMT_TEST_SHARED")
+def test_every_published_case_is_run_or_listed_with_a_reason() -> None:
+    published = {case["id"] for case in json.loads(SHARED.read_text(encoding="utf-8"))}
+    run = {name for _, file in files() for case in file.cases for name in re.findall(r"[A-Z]{2,5}-\d\d", case.id)}
+    listed = set(re.findall(r"[A-Z]{2,5}-\d\d", (FOLDER / "NOT_RUN.md").read_text(encoding="utf-8").split("Run as far")[0]))
+    assert published - run == listed & published
+    assert not run & listed
