@@ -333,10 +333,8 @@ _ENGLISH: dict[str, str] = {
     "because.target": "Compared with the target {boundary} {target}: {verdict}.",
     "because.compared": "Rounded to {compared} before it is compared with the target {target}, as the contract says: {verdict}.",
     "because.share": "Score {score} × weight {weight} = {share}.",
-    "because.share_reweighted": "Score {score} × weight used {weight} = {share}; the agreed weight is {agreed}, the rest came from "
-    "KPIs that "
-    ""
-    "could not be judged.",
+    "because.share_reweighted": "Score {score} × weight used {weight} = {share}. The agreed weight is {agreed}: a KPI that is judged more "
+    "than once shares it among its verdicts, and one that could not be judged hands its weight on.",
     "because.spans": "{present} of {expected} days delivered.",
     "because.relieved_spans": "{spans} days excused by relief.",
     "because.unpaired_spans": "{spans} days dropped: only one side of the ratio came.",
@@ -659,10 +657,8 @@ _SPANISH: dict[str, str] = {
     "because.target": "Comparado con el objetivo {boundary} {target}: {verdict}.",
     "because.compared": "Redondeado a {compared} antes de compararlo con el objetivo {target}, como dice el contrato: {verdict}.",
     "because.share": "Nota {score} × peso {weight} = {share}.",
-    "because.share_reweighted": "Nota {score} × peso usado {weight} = {share}; el peso pactado es {agreed}, el resto procede de KPI "
-    "que no se "
-    "han "
-    "podido evaluar.",
+    "because.share_reweighted": "Nota {score} × peso usado {weight} = {share}. El peso pactado es {agreed}: un KPI evaluado más de una "
+    "vez lo reparte entre sus resultados, y uno que no se ha podido evaluar cede el suyo.",
     "because.spans": "{present} de {expected} días entregados.",
     "because.relieved_spans": "{spans} días exentos.",
     "because.unpaired_spans": "{spans} días descartados: solo llegó un lado del cociente.",

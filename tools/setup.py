@@ -104,7 +104,9 @@ SYSTEM_PACKAGES = (
         purpose="writes Latin, Greek, Cyrillic, Arabic, Hebrew, Thai and the scripts of India",
         font_languages=("en", "vi", "pl", "el", "ru", "ar", "he", "th", "hi", "bn", "ta"),
     ),
+    SystemPackage(name="fonts-noto-color-emoji", purpose="writes emoji in names", font_languages=("und-zsye",)),
     SystemPackage(name="fonts-wqy-microhei", purpose="writes Chinese, Japanese and Korean", font_languages=("zh-cn", "zh-tw", "ja", "ko")),
+    SystemPackage(name="libatomic1", purpose="runs the browser's driver", tests_only=True, library="libatomic.so.1"),
     SystemPackage(
         name="chromium",
         purpose="opens the pages in browser tests",

@@ -68,8 +68,9 @@ def pdf(
     r"""Write scorecards as PDF/A-3 with their figures attached.
 
     A source is a file with a scorecard/1 document, or the number of a stored scorecard, whose latest revision is taken. Several are
-    written to a folder, each under its number; a file that is there already and holds the same scorecard, edition, language and paper is kept, so that a broken batch may simply be started again.
-    A source that cannot be read or rendered is named at the end and stops nothing.
+    written to a folder, each under its number; a file that is there already and holds the same scorecard, edition, language and paper
+    is kept, so that a broken batch may simply be started again. A source that cannot be read or rendered is named at the end and stops
+    nothing.
 
     \b
     Examples:

@@ -88,7 +88,8 @@ async def feeds(
 ) -> dict[str | None, list[Feed]]:
     """For each site its measures: which source brought them, how fresh, what was missing, late, corrected or refused.
 
-    A row counts as late when it was learned more than three days after the day it is for.
+    A row counts as late when it was learned more than three days after the day it is for.  Of a span before the source was set up
+    nothing is late: its figures are history, loaded at once.
     """
     sources = {row["site"]: row for row in await connection.fetch(_SOURCES, list(sites), from_on, until_on)}
     corrected = {
@@ -104,7 +105,7 @@ async def feeds(
                 as_of=came.as_of,
                 rows=came.rows,
                 missing=came.missing,
-                late=came.late,
+                late=came.late if source is not None and source["created_at"].date() <= from_on else 0,
                 corrected=corrected.get((site, measure), 0),
                 refused=source["refused"] if source is not None else 0,
             )
@@ -114,7 +115,7 @@ async def feeds(
 
 # The source that brought a site's figures, and how many rows of the span it still has in quarantine.
 _SOURCES = """
-    SELECT DISTINCT ON (f.site) f.site, s.title, (
+    SELECT DISTINCT ON (f.site) f.site, s.title, s.created_at, (
         SELECT count(*) FROM refused_row r WHERE r.source = s.id AND r.state = 'open' AND r.starts_on >= $2 AND r.starts_on < $3
     )::int AS refused
     FROM site_freshness f JOIN source s ON s.id = f.source

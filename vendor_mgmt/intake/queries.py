@@ -359,8 +359,18 @@ async def stage_refusals(connection: Connection[Any], refusals: Sequence[Refusal
     await connection.copy_records_to_table(
         "staged_refusal",
         schema_name="pg_temp",
-        records=[(one.row_number, one.starts_on, encode(one.raw_row).decode(), one.check, one.reason) for one in refusals],
+        records=[
+            (one.row_number, one.starts_on, _storable(encode(one.raw_row).decode()), one.check, _storable(one.reason)) for one in refusals
+        ],
     )
+
+
+def _storable(text: str) -> str:
+    """The text with every NUL character shown as the replacement character.
+
+    PostgreSQL stores none, and a row that holds one must not take the others with it.
+    """
+    return text.replace("\\u0000", "\\ufffd").replace("\0", "\N{REPLACEMENT CHARACTER}")
 
 
 async def quarantine(connection: Connection[Any], pull: int, source: int) -> int:

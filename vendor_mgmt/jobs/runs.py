@@ -110,7 +110,8 @@ class Work:
         self, connection: Connection[Any], result: Mapping[str, Any] | None = None, *, state: Outcome = "done", error: str | None = None
     ) -> None:
         """Say that the work is over, in the transaction of its writes. Raises `TakenOver`, which must be let through to undo them."""
-        text = None if result is None else msgspec.json.encode(result).decode()
+        # PostgreSQL stores no NUL character, and a result may quote what a source said.
+        text = None if result is None else msgspec.json.encode(result).decode().replace("\\u0000", "\\ufffd")
         if not await connection.fetchval(_FINISH, self.run, self.attempt, state, text, error):
             raise TakenOver(self.run, self.attempt)
         self.is_finished = True

@@ -276,6 +276,17 @@ async def test_a_bad_row_is_kept_with_its_reason_while_the_good_ones_go_in_and_t
     assert (await stored())["lisbon-1", "correct", day(3)] == 95
 
 
+async def test_a_character_the_database_cannot_store_takes_no_good_row_with_it(api: Any) -> None:
+    api.script(rows=[row(2), row(1, audited="5\0"), row(3, site="lis\0bon")])
+    await source(api)
+
+    found = await pulled()
+
+    assert (found.state, found.added) == ("partial", 3)
+    assert await refused() != []
+    assert all("\0" not in f"{one.raw_row} {one.reason}" for one in await refused())
+
+
 async def test_an_unknown_measure_of_a_long_table_is_refused(api: Any) -> None:
     mapping = {
         "site": {"column": "site"},
