@@ -16,7 +16,7 @@ from decimal import ROUND_HALF_EVEN, Context, Decimal
 from fractions import Fraction
 from typing import Any, Literal
 
-from msgspec import Struct, field, json
+from msgspec import Struct, field, json, to_builtins
 
 SCHEMA = "score/1"
 ENGINE = "2026.11.1"
@@ -363,5 +363,19 @@ _ONE, _TEN = Decimal(1), Decimal(10)
 
 
 def to_json(document: Scored | Scorecard) -> bytes:
-    """The document as JSON bytes in a stable key order, numbers as strings."""
+    """The document as JSON bytes in a stable key order.
+
+    In ``score/1`` every number is a string, counters too, so that no reader of it ever meets binary floating point.
+    """
+    if isinstance(document, Scored):
+        return json.encode(_in_words(to_builtins(document)), order="deterministic")
     return json.encode(document, order="deterministic")
+
+
+def _in_words(value: Any) -> Any:
+    """The same tree with every number as a string."""
+    if isinstance(value, dict):
+        return {name: _in_words(held) for name, held in value.items()}
+    if isinstance(value, list | tuple):
+        return [_in_words(held) for held in value]
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value

@@ -112,3 +112,17 @@ def test_missing_zero_and_never_delivered_are_three_things(tmp_path: Path) -> No
     assert status["a", "2026-02-01"] == ("no_data", "what came was empty or had one side only")
     assert status["a", "2026-03-01"] == ("no_data", "nothing was delivered")
     assert status["b", "2026-03-01"][0] == "measured"
+
+
+def test_every_number_of_the_answer_is_a_string_and_what_is_unknown_is_null(tmp_path: Path) -> None:
+    _code, result = scored(tmp_path, HEADING + GOOD)
+
+    def numbers(value: object) -> list[object]:
+        if isinstance(value, dict):
+            return [found for held in value.values() for found in numbers(held)]
+        if isinstance(value, list):
+            return [found for held in value for found in numbers(held)]
+        return [value] if isinstance(value, int | float) and not isinstance(value, bool) else []
+
+    assert numbers(result) == []
+    assert (result["results"][0]["streak"], result["results"][0]["score"]) == ("1", None)
