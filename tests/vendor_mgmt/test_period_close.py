@@ -304,6 +304,12 @@ async def grant(relief: Sequence[Relief]) -> None:
             await intake_queries.decide_relief(connection, number, approve=True, decided_by=2, decision="agreed", now=NOW)
 
 
+async def test_a_claim_whose_effect_scoring_does_not_know_is_refused(database: str) -> None:
+    await agreed()
+    with pytest.raises(intake_queries.NotDecidable, match="'lower_target' is no effect of relief"):
+        await grant([Relief(JANUARY, FEBRUARY, "lower_target", None, "cebu")])  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize("seed", range(6))
 async def test_months_closed_one_by_one_from_the_database_equal_one_run_over_the_rows(database: str, seed: int) -> None:
     """The database adds up, keeps results and looks back at them; a file run does everything in memory, at once."""

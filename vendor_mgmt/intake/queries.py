@@ -7,13 +7,14 @@ import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, get_args
 from zoneinfo import ZoneInfo
 
 import asyncpg
 import msgspec
 
 from contracts.reading import read
+from scorecards.measurement import ReliefEffect
 from vendor_mgmt.intake.mapping import Known, KnownMeasure, KnownSite, Refusal
 from vendor_mgmt.intake.source import Source
 from vendor_mgmt.jobs import dispatcher
@@ -496,20 +497,6 @@ async def note_file(connection: Connection[Any], source: StoredSource, name: str
 # Relief
 
 
-class Relief(msgspec.Struct, frozen=True, kw_only=True):
-    """An approved claim, as scoring needs it; half-open days. A null site or KPI means all of them."""
-
-    id: int
-    site: str | None
-    kpi: str | None
-    dimensions: dict[str, str]
-    relief_from: date
-    relief_until: date
-    effect: str
-    share: Decimal | None
-    cause: str
-
-
 class NotDecidable(Exception):  # noqa: N818 - a refusal, in words for a person
     """A claim cannot be decided so; the text says why."""
 
@@ -527,12 +514,14 @@ async def claim_relief(
     site: int | None = None,
     kpi: str | None = None,
     dimensions: Mapping[str, str] | None = None,
-    share: Decimal | None = None,
     evidence: str | None = None,
     notice_due_at: datetime | None = None,
 ) -> int:
+    """Store a claim, undecided. Raises `NotDecidable` for an effect that scoring does not know: approved, it would do something else."""
+    if effect not in get_args(ReliefEffect):
+        raise NotDecidable(f"{effect!r} is no effect of relief. Use one of {', '.join(get_args(ReliefEffect))}.")
     number: int = await connection.fetchval(
-        _CLAIM_RELIEF, contract, site, kpi, msgspec.json.encode(dimensions or {}).decode(), cause, relief_from, relief_until, effect, share,
+        _CLAIM_RELIEF, contract, site, kpi, msgspec.json.encode(dimensions or {}).decode(), cause, relief_from, relief_until, effect, None,
         evidence, claimed_by, now, notice_due_at,
     )  # fmt: skip
     return number
@@ -561,19 +550,3 @@ async def decide_relief(connection: Connection[Any], claim: int, *, approve: boo
         now,
         decision,
     )
-
-
-async def approved_relief(connection: Connection[Any], contract: int, relief_from: date, relief_until: date) -> list[Relief]:
-    """The approved claims that touch the half-open span, oldest first."""
-    return [
-        Relief(**dict(row) | {"dimensions": msgspec.json.decode(row["dimensions"])})
-        for row in await connection.fetch(_APPROVED_RELIEF, contract, relief_from, relief_until)
-    ]
-
-
-_APPROVED_RELIEF = """
-    SELECT r.id, s.code AS site, r.kpi, r.dimensions::text AS dimensions, r.relief_from, r.relief_until, r.effect, r.share, r.cause
-    FROM relief_claim r LEFT JOIN site s ON s.id = r.site
-    WHERE r.contract = $1 AND r.state = 'approved' AND r.relief_from < $3 AND r.relief_until > $2
-    ORDER BY r.relief_from, r.id
-"""
