@@ -14,6 +14,7 @@ What a caller can do about a failure:
     httpx.RequestError
     ├── Refused               correct the address or the settings; nothing was sent, so trying again gives the same
     ├── AnswerRefused         ask for less at a time, or tell the sender: the answer is too large, or not what it says it is
+    │   └── BrokenOff         try again later: a packed answer ends in the middle
     └── httpx.TransportError  try again later; httpx's own classes say at which step it failed
         └── DeadlineExceeded  the whole took too long (an httpx.TimeoutException). Whether a sent request was carried out is unknown
 """
@@ -58,6 +59,10 @@ class Refused(httpx.RequestError):
 
 class AnswerRefused(httpx.RequestError):
     """The answer is too large, unpacks to too much, or cannot be unpacked."""
+
+
+class BrokenOff(AnswerRefused):
+    """A packed answer came without its end, as when a connection is dropped."""
 
 
 class DeadlineExceeded(httpx.TimeoutException):
@@ -312,7 +317,7 @@ class _Body(httpx.AsyncByteStream):
             except zlib.error as error:
                 self.refuse(f"is not the {self.coding} that it says it is ({error})")
         if not unpacker.is_complete:
-            self.refuse(f"breaks off in the middle of its {self.coding}")
+            raise BrokenOff(f"The answer of {_shown(self.request.url)} breaks off in the middle of its {self.coding}", request=self.request)
 
     async def packed(self) -> AsyncIterator[bytes]:
         pieces = aiter(self.stream)

@@ -91,9 +91,30 @@ ABSENT: Final = _Absent()
 
 
 class BrokenRow(msgspec.Struct, frozen=True):
-    """Stands for a row that is no row at all. `reason` does not quote it: what cannot be split into columns may hold anything."""
+    """Stands for a row that is no row at all. `reason` does not quote it; `content` is what came in its place, if it may be kept: what
+    cannot be split into columns may hold anything, and a source that names people says `broken: forget`.
+    """
 
     reason: str
+    content: Any = ABSENT
+
+    @property
+    def raw_row(self) -> dict[str, Any]:
+        if isinstance(self.content, dict):
+            return self.content  # Columns that may be kept, as far as a line had them.
+        return {} if self.content is ABSENT else {NOT_A_ROW: _shortened(self.content)}
+
+
+NOT_A_ROW: Final = "(not a row)"
+"""Under what name the content of a row stands that has no columns."""
+
+_CONTENT_MAX = 10_000
+
+
+def _shortened(content: Any) -> Any:
+    """The content, or so much of its text as a person can use."""
+    text = content if isinstance(content, str) else msgspec.json.encode(content, enc_hook=str).decode()
+    return content if len(text) <= _CONTENT_MAX else f"{text[:_CONTENT_MAX]}…"
 
 
 class _RefusedCell(Exception):  # noqa: N818 - never leaves this module
@@ -128,6 +149,7 @@ class _Span(msgspec.Struct, frozen=True):
 
 
 _MEMORY = 50_000
+_TOO_LARGE = 10**30
 _INTEGER = re.compile(r"[+-]?[0-9]{1,30}")
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?")
 _GROUPING = str.maketrans("", "", "\u00a0\u202f\u2009 '’")
@@ -211,7 +233,7 @@ class Mapper:
             for target in place.targets:  # type: ignore[union-attr]
                 value = cells[target.column]
                 try:
-                    if type(value) is int and target.is_plain and value >= 0:
+                    if type(value) is int and target.is_plain and 0 <= value < _TOO_LARGE:
                         text = str(value)
                     else:
                         text = self._value(value, target, row_number, flagged)
@@ -354,7 +376,7 @@ class Mapper:
             check=cell.check,
             reason=cell.reason,
             starts_on=date.fromisoformat(span.starts_on) if isinstance(span, _Span) else None,
-            raw_row={} if isinstance(row, BrokenRow) else as_raw(self.columns, row),
+            raw_row=row.raw_row if isinstance(row, BrokenRow) else as_raw(self.columns, row),
         )
 
 
@@ -460,6 +482,8 @@ def _number(value: Any, number: Number, column: str) -> str | None:
     if value is None:
         return None
     if type(value) is int or type(value) is Decimal:
+        if (type(value) is Decimal and not value.is_finite()) or not -_TOO_LARGE < value < _TOO_LARGE:
+            raise _RefusedCell("bad_value", f"{_shown(value)} in `{column}` is no number that can be counted with.")
         text = str(value)
     elif type(value) is str:
         text = value.strip()

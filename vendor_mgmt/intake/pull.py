@@ -30,7 +30,7 @@ from vendor_mgmt import outbound
 from vendor_mgmt.database import transaction
 from vendor_mgmt.engine import DB
 from vendor_mgmt.intake import checks, queries
-from vendor_mgmt.intake.mapping import ABSENT, BrokenRow, Known, Mapper, Refusal, Stopped
+from vendor_mgmt.intake.mapping import ABSENT, NOT_A_ROW, BrokenRow, Known, Mapper, Refusal, Stopped
 from vendor_mgmt.intake.queries import StoredSource
 from vendor_mgmt.intake.readers import csv_file, files, http_json, workbook
 from vendor_mgmt.intake.readers.page import PAGE_ROWS, Asked, Page, ReadingFailed
@@ -180,7 +180,7 @@ async def replay(work: Work) -> None:
     window = PullWindow(window_from=None, window_until=now.date())
     one = _Replay(work, Request(source=source.document.source, from_=now.date()), source, known, window, number, now)
     # A row that was none has nothing that could be mapped.
-    one.waiting = [row for row in waiting if row.raw_row]
+    one.waiting = [row for row in waiting if row.raw_row.keys() - {NOT_A_ROW}]
     await one.read_and_store()
 
 
@@ -321,6 +321,9 @@ class _Pull:
 
     async def take(self, connection: asyncpg.Connection[Any], page: Page) -> None:
         """Keep a page as it came, map its rows, and stage what they say."""
+        if self.document.rows.broken == "forget":
+            rows = [BrokenRow(row.reason) if isinstance(row, BrokenRow) and NOT_A_ROW in row.raw_row else row for row in page.rows]
+            page = msgspec.structs.replace(page, rows=rows)
         first_row = self.rows_read + 1
         self.rows_read += len(page.rows)
         if page.rows or not self.is_of_files:
@@ -525,7 +528,7 @@ def _encode_absent(value: Any) -> Any:
     if value is ABSENT:
         return {"absent": True}
     if isinstance(value, BrokenRow):
-        return {"broken": value.reason}
+        return {"broken": value.reason} | value.raw_row
     raise NotImplementedError(type(value))
 
 

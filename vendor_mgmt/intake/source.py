@@ -377,7 +377,12 @@ class Freshness(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 class Rows(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Rows that are no data. In files, a row whose first mapped cell is one of `totals` adds others up, and one that is empty but for a
     single cell is a note; both are skipped.
+
+    What stands in a row's place and has no columns waits in quarantine as it came, so that somebody can see what it was. Where such a text
+    could name people, `broken: forget` keeps only the reason.
     """
+
+    broken: Literal["keep", "forget"] = "keep"
 
     totals: tuple[str, ...] = (
         "total", "totals", "grand total", "sum", "subtotal", "overall", "all sites", "gesamt", "summe", "gesamtergebnis",

@@ -172,9 +172,10 @@ class _Handler(BaseHTTPRequestHandler):
         elif fault["fault"] == "short":
             self.send_response(200)
             self.send_header("content-type", "application/json")
-            self.send_header("content-length", "1000")
+            body = fault.get("body", b'{"data": [')
+            self.send_header("content-length", str(len(body) + 1000))
             self.end_headers()
-            self.wfile.write(b'{"data": [')
+            self.wfile.write(body)
             self.close_connection = True
         elif fault["fault"] == "drip":
             self.send_response(200)

@@ -232,6 +232,63 @@ async def test_when_a_later_page_cannot_be_had_the_earlier_ones_count_and_the_wa
     assert (await pulled()).added == 100
 
 
+async def test_a_connection_that_drops_keeps_the_rows_that_came_and_says_what_is_missing(api: Any) -> None:
+    rows = [row(back) for back in range(5, 0, -1)]
+    whole = json.dumps({"data": rows, "next": None}).encode()
+    dropped = {"fault": "short", "body": whole[: whole.index(day(2).encode())]}
+    api.script(rows=rows, paging="cursor", faults=[dropped] * 3)
+    await source(api)
+    half = await pulled()
+    assert (half.state, half.is_complete, half.added, half.watermark_on) == ("partial", False, 6, None)
+    assert "Page 1 breaks off after 3 whole rows" in half.findings[0]
+    rest = await pulled()
+    assert (rest.state, rest.added, rest.unchanged, rest.watermark_on) == ("done", 4, 6, TODAY)
+
+
+async def test_a_page_that_cannot_be_had_is_named(api: Any) -> None:
+    api.script(rows=[row(back) for back in range(250, 0, -1)], paging="cursor", faults=[None, None, 500, 500, 500])
+    await source(api)
+    found = await pulled()
+    assert "Page 3 could not be had, nor any that would follow it: The source answers 500" in found.findings[0]
+
+
+SPOILT = {
+    "a number of 5 000 digits": (b"9" * 5000, "bad_value"),
+    "an exponent of twenty digits": (b"1E+99999999999999999999", "bad_value"),
+    "a number of 40 digits": (b"9" * 40, "bad_value"),
+    "brackets without end": (b"[" * 20_000 + b"]" * 20_000, "not_a_row"),
+    "half a word": (b'"\\u12"', "not_a_row"),
+    "nothing": (b"", "not_a_row"),
+    "half of a pair of escapes": (b'"\\ud83d"', "bad_value"),
+}
+
+
+@pytest.mark.parametrize("what", SPOILT)
+async def test_what_no_computer_reads_costs_its_own_row_and_no_other(api: Any, what: str) -> None:
+    spoilt, check = SPOILT[what]
+    parts = [json.dumps(row(back)).encode() for back in (4, 3, 2)]
+    parts[1] = parts[1].replace(b'"audited": 100', b'"audited": ' + spoilt)
+    api.script(bodies=[b'{"data": [' + b", ".join(parts) + b'], "next": "2"}', {"data": [row(1)], "next": None}], paging="cursor")
+    await source(api)
+    found = await pulled()
+    assert (found.state, found.is_complete, found.rows_read, found.refused) == ("partial", True, 4, 1)
+    good = await stored()
+    assert [good["lisbon-1", "audited", day(back)] for back in (4, 2, 1)] == [100, 100, 100]
+    (kept,) = await refused()
+    assert (kept.row_number, kept.check) == (2, check)
+    assert day(3) in str(kept.raw_row)
+
+
+@pytest.mark.parametrize("odd", ["not an object", 7, ["lisbon-1", 5], None, True, "long " * 5000], ids=lambda odd: str(odd)[:20])
+async def test_a_row_that_is_none_is_kept_as_it_came(api: Any, odd: Any) -> None:
+    api.script(rows=[row(2), odd, row(1)])
+    await source(api)
+    assert (await pulled()).added == 4
+    (kept,) = await refused()
+    shown = kept.raw_row["(not a row)"]
+    assert shown == odd or (len(shown) == 10_001 and odd.startswith(shown[:-1]))
+
+
 BAD_ROWS = {
     "not_a_row": "not an object",
     "unknown_site": row(3, site="atlantis"),
@@ -439,7 +496,7 @@ CANARY = "Maria Canaria 4711"
 async def test_a_name_in_a_column_that_is_not_listed_is_found_nowhere_afterwards(api: Any, caplog: pytest.LogCaptureFixture) -> None:
     good, bad = row(2, agent=CANARY), row(1, audited="many", agent=CANARY)
     api.script(rows=[good, bad, f"{CANARY} is not a row"])
-    await source(api)
+    await source(api, rows={"broken": "forget"})
     found = await pulled()
     assert (found.added, found.refused) == (3, 2)
     api.script(bodies=[f"{CANARY}, no JSON".encode()])
@@ -540,6 +597,7 @@ async def test_a_file_with_a_bad_line_gives_its_good_ones_and_is_repaired_by_its
     await folder_source(tmp_path)
     first = await pulled()
     assert (first.state, first.added, first.refused) == ("partial", 2, 2)
+    assert {one.check: one.raw_row for one in await refused()}["not_a_row"] == {"Standort": "LIS", "Warteschlange": "a", "Tag": "02.03"}
     assert {one.check for one in await refused()} == {"unknown_code", "not_a_row"}
     (tmp_path / "garbage.csv").unlink()
     file.write_text(HEADER + "LIS;a;01.03.2026;10;9\nOPO;a;01.03.2026;10;9\nLIS;a;02.03.2026;5;5\n")

@@ -110,6 +110,7 @@ def _rows(lines: Iterator[list[str] | BrokenRow], headings: Headings, source: So
         if is_no_data(row[:mapped], totals):
             continue
         if len(line) < needed:
-            yield BrokenRow(f"The line has {len(line)} columns instead of at least {needed}; it may have been cut off.")
+            came = {name: line[p] for name, p in zip(source.kept_columns, positions, strict=True) if p is not None and p < len(line)}
+            yield BrokenRow(f"The line has {len(line)} columns instead of at least {needed}; it may have been cut off.", came)
         else:
             yield row

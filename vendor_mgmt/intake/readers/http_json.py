@@ -2,8 +2,8 @@
 
 While a page is being mapped and stored, the next one is already being fetched. Whatever may pass by itself is tried again with growing,
 jittered pauses, or after as long as `Retry-After` says: connections that fail, answers that break off, 429, 500 to 504, and answers that
-are no JSON, because the page of a proxy in front of a source is not what the source says. What remains of an answer that breaks off again
-and again is used as far as its rows are whole, and reading ends there.
+are no JSON, because the page of a proxy in front of a source is not what the source says. An answer that stays spoilt is used as far as
+its rows are whole: where only some rows are no JSON, they are refused and reading goes on; where the answer breaks off, reading ends there.
 """
 
 from __future__ import annotations
@@ -11,11 +11,9 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
-import json
 import re
 from collections.abc import AsyncIterator
 from datetime import UTC, date, datetime, timedelta
-from decimal import Decimal
 from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import urlsplit
@@ -24,22 +22,25 @@ import httpx
 import msgspec
 import stamina
 
+from vendor_mgmt import outbound
+from vendor_mgmt.intake.readers import json_text
 from vendor_mgmt.intake.readers.page import Asked, Page, ReadingFailed, at_path, picker, sha256, value_of
 from vendor_mgmt.intake.source import ApiKey, Auth, Basic, Bearer, Cursor, HttpJson, Link, OAuth2, Offset, OnePage, PageNumber, Source
 
 _TEMPORARY = frozenset({408, 425, 429, 500, 502, 503, 504})
 _REPETITIONS_MAX = 3
-_DECODER = msgspec.json.Decoder(float_hook=Decimal)
 
 
 class _TryAgain(Exception):  # noqa: N818 - never leaves this module
     """An answer that may be different next time. `pause` is what the source asked for, in seconds."""
 
-    def __init__(self, reason: str, *, pause: float | None = None, body: bytes = b"") -> None:
+    def __init__(self, reason: str, *, pause: float | None = None, body: bytes = b"", next_link: str | None = None) -> None:
         super().__init__(reason)
         self.reason = reason
         self.pause = pause
         self.body = body
+        """So much of an answer as came."""
+        self.next_link = next_link
 
 
 class _Answer(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,8 +48,10 @@ class _Answer(msgspec.Struct, frozen=True, kw_only=True):
     body_sha256: str
     body_bytes: int
     next_link: str | None
+    rows: list[Any] | None = None
+    """The rows, where they had to be picked out of an answer that is no JSON as a whole."""
     broke_off: str | None = None
-    """Why this is not the whole answer, if it is not; `document` is then the list of the rows that came whole."""
+    """Why this is not the whole answer, if it is not; `rows` are then those that came whole."""
 
 
 class _Request(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,8 +69,14 @@ async def read(source: Source, reader: HttpJson, asked: Asked, client: httpx.Asy
     fetching = asyncio.ensure_future(session.fetch(first))
     try:
         while True:
-            answer = await fetching
-            rows = answer.document if answer.broke_off else _rows(answer.document, reader)
+            try:
+                answer = await fetching
+                rows = _rows(answer.document, reader) if answer.rows is None else answer.rows
+            except ReadingFailed as failed:
+                if not number:
+                    raise
+                reason = f"Page {number + 1} could not be had, nor any that would follow it: {failed.reason}"
+                raise ReadingFailed(reason, is_temporary=failed.is_temporary) from None
             rows_read += len(rows)
             number += 1
             repetitions = repetitions + 1 if answer.body_sha256 == last_sha256 and rows else 0
@@ -82,7 +91,11 @@ async def read(source: Source, reader: HttpJson, asked: Asked, client: httpx.Asy
                 raise failed from None
             yield _page(reader, answer, rows, pick)
             if answer.broke_off is not None:
-                raise ReadingFailed(f"Page {number} {answer.broke_off} {len(rows)} whole rows of it were used.", is_temporary=True)
+                reason = (
+                    f"Page {number} breaks off after {len(rows)} whole rows, which were used; what should have followed on it, "
+                    f"and on later pages, is missing. {answer.broke_off}"
+                )
+                raise ReadingFailed(reason, is_temporary=True)
             if request is None:
                 break
     finally:
@@ -112,11 +125,13 @@ class _Session:
     async def fetch(self, request: _Request) -> _Answer:
         limits = self.reader.limits
         last: _TryAgain | None = None
+        longest = b""
 
         def again(error: Exception) -> bool | float:
-            nonlocal last
+            nonlocal last, longest
             if isinstance(error, _TryAgain):
                 last = error
+                longest = max(longest, error.body, key=len)
                 return True if error.pause is None else min(error.pause, limits.patience_s)
             return False
 
@@ -127,17 +142,21 @@ class _Session:
                 with attempt:
                     return await self._once(request)
         except _TryAgain as error:
-            return _salvaged(error, self.reader)
+            return _salvaged(error, longest, self.reader)
         raise ReadingFailed(f"The source did not answer ({last.reason if last else 'no attempt was made'}).", is_temporary=True)
 
     async def _once(self, request: _Request) -> _Answer:
+        # Kept out of the response, which is part of a cycle: pages would pile up until the garbage collector comes by.
+        pieces: list[bytes] = []
         try:
             headers = await self.headers()
             async with self.client.stream("GET", request.url, params=request.parameters or None, headers=headers) as response:
-                # Kept out of the response, which is part of a cycle: pages would pile up until the garbage collector comes by.
-                body = b"".join([piece async for piece in response.aiter_bytes()])
-        except httpx.TransportError as error:
-            raise _TryAgain(f"The source did not answer: {_what(error)}.") from error
+                async for piece in response.aiter_bytes():
+                    pieces.append(piece)  # noqa: PERF401 - what came before a connection breaks is wanted, too
+            body = b"".join(pieces)
+        except (httpx.TransportError, outbound.BrokenOff) as error:
+            how_far = " to the end" if pieces else ""
+            raise _TryAgain(f"The source did not answer{how_far}: {_what(error)}.", body=b"".join(pieces)) from error
         except httpx.RequestError as error:
             # A refusal of our own: the address is not allowed, or the answer is larger than it may be.
             raise ReadingFailed(f"{_what(error)}.", is_temporary=False) from error
@@ -217,46 +236,30 @@ def _retry_after(response: httpx.Response) -> float | None:
 def _decoded(response: httpx.Response, body: bytes) -> _Answer:
     next_link = response.links.get("next", {}).get("url")
     try:
-        document = _DECODER.decode(body)
-    except (msgspec.DecodeError, RecursionError, ValueError):
-        try:
-            # Some systems write NaN and Infinity, which are no JSON. As words they are refused row by row, and the other rows are good.
-            document = json.loads(body, parse_float=Decimal, parse_constant=str)
-        except (ValueError, RecursionError):
-            kind = response.headers.get("content-type", "no type").split(";")[0][:60]
-            start = body.lstrip()[:1]
-            what = "a web page" if start == b"<" else "nothing" if not start else f"something that is no JSON ({kind}, {len(body)} bytes)"
-            raise _TryAgain(f"The source answers with {what} instead of JSON.", body=body) from None
+        document = json_text.decoded(body)
+    except json_text.NoJson:
+        kind = response.headers.get("content-type", "no type").split(";")[0][:60]
+        start = body.lstrip()[:1]
+        what = "a web page" if start == b"<" else "nothing" if not start else f"something that is no JSON ({kind}, {len(body)} bytes)"
+        raise _TryAgain(f"The source answers with {what} instead of JSON.", body=body, next_link=next_link) from None
     return _Answer(document=document, body_sha256=sha256(body), body_bytes=len(body), next_link=next_link)
 
 
-def _salvaged(error: _TryAgain, reader: HttpJson) -> _Answer:
-    """The whole rows of an answer that breaks off. Raises `ReadingFailed` where there are none."""
-    rows = _whole_rows(error.body, reader)
-    if not rows:
+def _salvaged(error: _TryAgain, body: bytes, reader: HttpJson) -> _Answer:
+    """The whole rows of an answer that is no JSON as a whole. Raises `ReadingFailed` where there are none."""
+    found = json_text.salvaged(body, reader.rows)
+    if found is None or not any(isinstance(row, dict) for row in found.rows):
         raise ReadingFailed(error.reason, is_temporary=True) from error
-    return _Answer(document=rows, body_sha256=sha256(error.body), body_bytes=len(error.body), next_link=None, broke_off="breaks off.")
-
-
-def _whole_rows(body: bytes, reader: HttpJson) -> list[Any]:
-    text = body.decode("utf-8", errors="ignore")
-    if reader.rows is not None:
-        key = re.search(rf'"{re.escape(reader.rows.rsplit(".", 1)[-1])}"\s*:\s*\[', text)
-        position = key.end() if key else -1
-    else:
-        position = text.find("[") + 1 or -1
-    if position < 0 or text.lstrip()[:1] not in ("{", "["):
-        return []
-    decoder = json.JSONDecoder(parse_float=Decimal, parse_constant=str)
-    rows: list[Any] = []
-    space = re.compile(r"[\s,]*")
-    while True:
-        position = space.match(text, position).end()  # type: ignore[union-attr] # it matches nothing, too
-        try:
-            row, position = decoder.raw_decode(text, position)
-        except (ValueError, RecursionError):
-            return rows
-        rows.append(row)
+    # Where the end of the list is there and what stands around it can be read, nothing is lost but the rows that are none.
+    is_readable = found.is_whole and found.envelope is not None
+    return _Answer(
+        document=found.envelope,
+        rows=found.rows,
+        body_sha256=sha256(body),
+        body_bytes=len(body),
+        next_link=error.next_link,
+        broke_off=None if is_readable else error.reason,
+    )
 
 
 def _rows(document: Any, reader: HttpJson) -> list[Any]:

@@ -91,7 +91,7 @@ def picker(columns: Sequence[str]) -> Callable[[Any], Row]:
 
 def _picked(row: Any, columns: Sequence[str]) -> Row:
     if not isinstance(row, dict):
-        return BrokenRow(f"The row is {_kind(row)}, not an object with columns.")
+        return row if isinstance(row, BrokenRow) else BrokenRow(f"The row is {_kind(row)}, not an object with columns.", row)
     return tuple(_at(row, name) for name in columns)
 
 
@@ -115,7 +115,7 @@ def _at(value: Any, path: str) -> Any:
 
 
 def _kind(value: Any) -> str:
-    """What a value is, without saying what it holds: it was not reduced to columns that may be kept."""
+    """What a value is, without saying what it holds: reasons are shown in more places than quarantine."""
     match value:
         case None:
             return "null"
