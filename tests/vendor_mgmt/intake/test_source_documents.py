@@ -26,4 +26,4 @@ def test_every_document_that_the_page_shows_can_be_read(block: str) -> None:
     rest = "".join(f"{line}\n" for line in FRAME.strip().splitlines() if line.split(":")[0] not in said)
     reading = read((rest + block).encode(), Source)
     assert [finding.message for finding in reading.findings] == []
-    assert reading.required()
+    assert reading.required().owner
