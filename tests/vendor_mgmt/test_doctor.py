@@ -120,21 +120,18 @@ def test_a_slow_answer_is_no_difference_of_clocks() -> None:
 # Folders and the key
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="SKIPPED: only root can become a user who may not write")
-def test_a_folder_that_cannot_be_written_to_is_named_with_its_rights(short_folder: Path) -> None:
-    closed = short_folder / "closed"
-    closed.mkdir(mode=0o755, exist_ok=True)
+def folders_looked_at_by_nobody(settings: Settings) -> Check:
+    """What doctor says of the data folder to a user who is not root; rights do not bind root, so a child becomes somebody else."""
     reading, writing = os.pipe()
     nobody = pwd.getpwnam("nobody")
     # Once before, because the child may not be able to read what is still to be imported.
-    doctor.folders(Settings(data_dir=closed / "data"))
-    # Rights do not bind root, so the look is taken by a child that is somebody else.
+    doctor.folders(settings)
     if (child := os.fork()) == 0:
         try:
             os.setgroups([])
             os.setgid(nobody.pw_gid)
             os.setuid(nobody.pw_uid)
-            os.write(writing, msgspec.json.encode(doctor.folders(Settings(data_dir=closed / "data"))[0]))
+            os.write(writing, msgspec.json.encode(doctor.folders(settings)[0]))
         finally:
             # Whatever happened: a child that went on would run the rest of the tests a second time.
             os._exit(0)
@@ -142,8 +139,20 @@ def test_a_folder_that_cannot_be_written_to_is_named_with_its_rights(short_folde
     with os.fdopen(reading, "rb") as answer:
         found = msgspec.json.decode(answer.read(), type=Check)
     os.waitpid(child, 0)
+    return found
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="SKIPPED: only root can become a user who may not write")
+@pytest.mark.parametrize(("rights", "shown"), [(0o755, "drwxr-xr-x"), (0o700, "drwx------")], ids=["may look", "may not even look"])
+def test_a_folder_that_cannot_be_written_to_is_named_with_its_rights(short_folder: Path, rights: int, shown: str) -> None:
+    closed = short_folder / f"closed-{rights:o}"
+    closed.mkdir()
+    (closed / "data").mkdir()
+    closed.chmod(rights)
+    found = folders_looked_at_by_nobody(Settings(data_dir=closed / "data" / "deeper", out_dir=closed / "out"))
     assert found.status == "repair"
-    assert f"{closed} cannot be written to by the user nobody (drwxr-xr-x)" in found.found
+    named = closed if rights == 0o700 else closed / "data"
+    assert f"{named} cannot be written to by the user nobody ({shown})" in found.found
     assert "VENDOR_MGMT_DATA_DIR" in found.repair
 
 
