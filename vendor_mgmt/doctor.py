@@ -175,7 +175,10 @@ def roles(standing: database_roles.Standing) -> Check:
 
 
 async def _migrations(server: database.Server) -> Check:
-    names = await migrating.pending(server.url)
+    try:
+        names = await migrating.pending(server.url)
+    except migrating.AnotherHistory as error:
+        return Check(name="migrations", status="repair", found=error.problem, repair=error.repair)
     if names:
         found = f"{len(names)} not applied, the first is {names[0]}"
         return Check(name="migrations", status="repair", found=found, repair="vendor-mgmt migrate")

@@ -13,6 +13,7 @@ import io
 import logging
 import sys
 from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,8 @@ from piccolo.apps.migrations.tables import Migration
 from piccolo.conf.apps import AppConfig, Finder, MigrationModule
 
 from vendor_mgmt import database_roles
-from vendor_mgmt.engine import DB, connect
+from vendor_mgmt.engine import DB, connect, without_password
+from vendor_mgmt.errors import Unavailable
 
 logger = logging.getLogger(__name__)
 
@@ -33,16 +35,32 @@ logger = logging.getLogger(__name__)
 ADVISORY_LOCK = 7_365_512_001
 
 
+class AnotherHistory(Unavailable):
+    """The database has migrations that this program does not know, and lacks some that it has: one of another line of development."""
+
+    def __init__(self, url: str, unknown: list[str]) -> None:
+        self.problem = (
+            f"its tables were made by another development version: it has {len(unknown)} migrations that this program does not know "
+            f"({unknown[0]}{', …' if unknown[1:] else ''}) and lacks some that it needs"
+        )
+        self.repair = (
+            "Use the version that made it; or keep what you need with pg_dump and begin with an empty database: another DATABASE_URL, or "
+            "for the embedded one another VENDOR_MGMT_DATA_DIR."
+        )
+        super().__init__(f"The database {without_password(url)} cannot be brought up to date: {self.problem}. {self.repair}")
+
+
 async def migrate(url: str) -> list[str]:
     """Apply what the database at `url` lacks, and return the names of what was applied, as `contracts 2026-…`.
 
     Safe to call from any number of processes: they take turns, and the later ones find nothing left to do. Each migration is applied
-    entirely or not at all; after a failure the earlier ones stay. Call it before the pool is open. Raises `DatabaseUnavailable`, and
-    whatever a migration raises.
+    entirely or not at all; after a failure the earlier ones stay. Call it before the pool is open. Raises `DatabaseUnavailable`,
+    `AnotherHistory` and whatever a migration raises.
     """
     applied = []
     async with connect(url, server_settings={"application_name": "vendor-mgmt migrate"}) as connection:
         await connection.execute("SELECT pg_advisory_lock($1)", ADVISORY_LOCK)
+        await _missing(url, connection)
         standing = await database_roles.prepare(connection)
         if not standing.may_become:
             logger.warning(
@@ -64,13 +82,23 @@ async def migrate(url: str) -> list[str]:
 
 
 async def pending(url: str) -> list[str]:
-    """The migrations that the database at `url` lacks, in the order in which they would be applied."""
+    """The migrations that the database at `url` lacks, in the order in which they would be applied. Raises `AnotherHistory`."""
     async with connect(url) as connection:
-        try:
-            done = await _applied(connection)
-        except asyncpg.UndefinedTableError:
-            done = set()
-    return [f"{app.app_name} {name}" for app in apps() for name in sorted(migrations_of(app)) if (app.app_name, name) not in done]
+        return await _missing(url, connection)
+
+
+async def _missing(url: str, connection: asyncpg.Connection[Any]) -> list[str]:
+    try:
+        done = await _applied(connection)
+    except asyncpg.UndefinedTableError:
+        done = set()
+    known = [(app.app_name, name) for app in apps() for name in sorted(migrations_of(app))]
+    missing = [f"{app} {name}" for app, name in known if (app, name) not in done]
+    unknown = sorted(f"{app} {name}" for app, name in done - set(known))
+    # A database that has more than this program knows, and nothing less, is tomorrow's: today's program goes on working with it.
+    if missing and unknown:
+        raise AnotherHistory(url, unknown)
+    return missing
 
 
 async def unwritten(app_name: str) -> list[str]:
@@ -152,6 +180,25 @@ def sql_migration(
         return manager
 
     return forwards
+
+
+@dataclass
+class TablesThenSql(MigrationManager):
+    """A migration that Piccolo wrote, and SQL for what tables cannot say, in one transaction.
+
+    Piccolo runs SQL of its own (`add_raw`) before it makes the tables; here it comes after them, and is undone before them.
+    """
+
+    up: str | Callable[[], str] = ""
+    down: str = ""
+
+    async def run(self, backwards: bool = False) -> None:  # noqa: FBT001, FBT002  (as Piccolo declares it)
+        async with DB.transaction():
+            if backwards:
+                await _script(self.down)
+            await super().run(backwards)
+            if not backwards:
+                await _script(self.up() if callable(self.up) else self.up)
 
 
 def apps() -> list[AppConfig]:

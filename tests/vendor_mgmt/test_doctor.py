@@ -83,6 +83,14 @@ def test_migrations_that_wait_are_named_with_the_command(data_dir: Path, empty_d
     assert "contracts" in found["migrations"].found
 
 
+def test_a_database_of_another_line_of_development_is_told_with_the_way_out(data_dir: Path, empty_database_url: str) -> None:
+    execute(empty_database_url, "CREATE TABLE migration AS SELECT 'contracts' AS app_name, '2020-01-01T00:00:00:000000' AS name")
+    found = examined(data_dir, DATABASE_URL=empty_database_url)["migrations"]
+    assert found.status == "repair"
+    assert "contracts 2020-01-01" in found.found
+    assert "pg_dump" in found.repair
+
+
 def test_an_absent_server_does_not_keep_the_other_checks_from_running(data_dir: Path) -> None:
     found = examined(data_dir, DATABASE_URL="postgresql://clerk:hush-hush@127.0.0.1:1/books")
     assert found["database"].status == "repair"

@@ -143,7 +143,7 @@ _SOURCES = """
     SELECT s.code, s.title, s.enabled, s.watermark_on, s.last_attempt_at, s.last_success_at,
            (SELECT max(newest_on) FROM site_freshness f WHERE f.source = s.id) AS newest_on,
            (SELECT count(*) FROM refused_row r WHERE r.source = s.id AND r.state = 'open') AS open_refused,
-           (SELECT state FROM pull p WHERE p.source = s.id AND p.is_dry_run IS NOT TRUE ORDER BY p.id DESC LIMIT 1) AS last_state
+           (SELECT state FROM pull p WHERE p.source = s.id AND NOT p.is_dry_run ORDER BY p.id DESC LIMIT 1) AS last_state
     FROM source s ORDER BY s.code
 """
 
@@ -521,16 +521,16 @@ async def claim_relief(
     if effect not in get_args(ReliefEffect):
         raise NotDecidable(f"{effect!r} is no effect of relief. Use one of {', '.join(get_args(ReliefEffect))}.")
     number: int = await connection.fetchval(
-        _CLAIM_RELIEF, contract, site, kpi, msgspec.json.encode(dimensions or {}).decode(), cause, relief_from, relief_until, effect, None,
+        _CLAIM_RELIEF, contract, site, kpi, msgspec.json.encode(dimensions or {}).decode(), cause, relief_from, relief_until, effect,
         evidence, claimed_by, now, notice_due_at,
     )  # fmt: skip
     return number
 
 
 _CLAIM_RELIEF = """
-    INSERT INTO relief_claim (contract, site, kpi, dimensions, cause, relief_from, relief_until, effect, share, evidence, claimed_by,
+    INSERT INTO relief_claim (contract, site, kpi, dimensions, cause, relief_from, relief_until, effect, evidence, claimed_by,
                               claimed_at, notice_due_at, state)
-    VALUES ($1, $2, $3, $4::jsonb, $5, $6, $7, $8, $9, $10, $11, $12, $13, 'claimed') RETURNING id
+    VALUES ($1, $2, $3, $4::jsonb, $5, $6, $7, $8, $9, $10, $11, $12, 'claimed') RETURNING id
 """
 
 

@@ -12,7 +12,6 @@ from piccolo.columns import (
     Date,
     ForeignKey,
     Integer,
-    Numeric,
     OnDelete,
     Serial,
     Text,
@@ -68,7 +67,7 @@ class Pull(Table):
     is_backfill = Boolean(default=None, help_text="Asked for with a range; never moves the watermark")
     reason = Text(null=True, default=None)
     state = Varchar(length=10, default=None)
-    is_dry_run = Boolean(null=True, default=None, help_text="Asked what would change; nothing was stored")
+    is_dry_run = Boolean(default=None, help_text="Asked what would change; nothing was stored")
     is_complete = Boolean(null=True, default=None, help_text="Whether the source was read to its end")
     watermark_on = Date(null=True, default=None, help_text="The source's watermark after this pull")
     known_at = Timestamptz(null=True, default=None, help_text="The moment its measurements bear")
@@ -192,7 +191,6 @@ class ReliefClaim(Table):
     relief_from = Date(default=None)
     relief_until = Date(default=None)
     effect = Varchar(length=20, default=None)
-    share = Numeric(null=True, default=None, help_text="Share of the span that is relieved, 0 to 1")
     evidence = Text(null=True, default=None, help_text="Case numbers and links; never moderated content")
     claimed_by = BigInt(default=None, help_text="Actor number")
     claimed_at = Timestamptz(default=None)
@@ -203,9 +201,9 @@ class ReliefClaim(Table):
     decision = Text(null=True, default=None, help_text="The reasons, for both parties")
 
     relief_claim_span_is_half_open = Check("relief_from < relief_until")
+    relief_claim_effect_is_known = Check("effect in ('drop_span', 'drop_period', 'cancel_money')")
     relief_claim_state_is_known = Check("state in ('claimed', 'approved', 'rejected', 'withdrawn')")
     relief_claim_decided_with_state = Check(
         "(state in ('approved', 'rejected')) = (decided_by is not null) and (decided_by is null) = (decided_at is null)"
     )
     relief_claim_approver_is_not_claimant = Check("decided_by is null or decided_by <> claimed_by")
-    relief_claim_share_is_a_share = Check("share is null or (share > 0 and share <= 1)")
