@@ -117,6 +117,13 @@ def _shortened(content: Any) -> Any:
     return content if len(text) <= _CONTENT_MAX else f"{text[:_CONTENT_MAX]}…"
 
 
+IN_ROWS: Final = frozenset(
+    {"not_a_row", "missing_column", "bad_word", "bad_date", "bad_value"}
+    | {"unknown_site", "unknown_measure", "unknown_code", "unknown_grain"}
+)
+"""What is found when a row cannot be read, whatever the checks of its source say."""
+
+
 class _RefusedCell(Exception):  # noqa: N818 - never leaves this module
     def __init__(self, check: str, reason: str) -> None:
         super().__init__(reason)

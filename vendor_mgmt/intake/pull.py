@@ -12,7 +12,7 @@ import contextlib
 import logging
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -30,11 +30,11 @@ from vendor_mgmt import outbound
 from vendor_mgmt.database import transaction
 from vendor_mgmt.engine import DB
 from vendor_mgmt.intake import checks, queries
-from vendor_mgmt.intake.mapping import ABSENT, NOT_A_ROW, BrokenRow, Known, Mapper, Refusal, Stopped
+from vendor_mgmt.intake.mapping import ABSENT, IN_ROWS, NOT_A_ROW, BrokenRow, Known, Mapper, Refusal, Stopped
 from vendor_mgmt.intake.queries import StoredSource
 from vendor_mgmt.intake.readers import csv_file, files, http_json, workbook
 from vendor_mgmt.intake.readers.page import PAGE_ROWS, Asked, Page, ReadingFailed
-from vendor_mgmt.intake.source import Csv, HttpJson, Reader, Xlsx
+from vendor_mgmt.intake.source import Code, Csv, HttpJson, Reader, Xlsx
 from vendor_mgmt.intake.window import PullWindow, next_window
 from vendor_mgmt.jobs.runs import GiveUp, RunResult, Work, perform, register
 
@@ -155,17 +155,20 @@ async def pull_now(
 
 @register("replay")
 async def replay(work: Work) -> None:
-    """Map the rows that wait in a source's quarantine anew, with the document and the codes of today. What goes in now is settled; what is
-    still refused stays where it is. `work.args` is `{"source": …}`, and `"rows": [ids]` to replay only these.
+    """Map rows that wait in a source's quarantine anew, with the document and the codes of today. What goes in now is settled; what is
+    still refused stays where it is. `work.args` is a `Repair`.
     """
+    repair = msgspec.convert(work.args, Repair)
     now = datetime.now(UTC)
     async with transaction() as connection:
         try:
-            source = await queries.source_named(connection, work.args["source"])
+            source = await queries.source_named(connection, repair.source)
         except queries.NoSuchSource as error:
             raise GiveUp(str(error)) from None
         known = await queries.known(connection, source.document, now)
-        waiting = await queries.refused_rows(connection, source.document.source, ids=work.args.get("rows"), limit=None)
+        waiting = await queries.refused_rows(connection, source.document.source, ids=repair.rows, limit=None)
+        changed = {row.id: changes for row in waiting if (changes := repair.changes(row.raw_row))}
+        waiting = [row for row in waiting if _may_be_mapped(row, repair, changed)]
         number = await queries.begin_pull(
             connection,
             run=work.run,
@@ -174,22 +177,102 @@ async def replay(work: Work) -> None:
             window_from=None,
             window_until=None,
             is_backfill=True,
-            reason="replay of quarantine",
+            reason=f"repair of quarantine: {repair.reason}" if repair.is_by_hand else "replay of quarantine",
             now=now,
+            is_dry_run=repair.dry_run,
         )
     window = PullWindow(window_from=None, window_until=now.date())
-    one = _Replay(work, Request(source=source.document.source, from_=now.date()), source, known, window, number, now)
-    # A row that was none has nothing that could be mapped.
-    one.waiting = [row for row in waiting if row.raw_row.keys() - {NOT_A_ROW}]
+    request = Request(source=source.document.source, from_=now.date(), dry_run=repair.dry_run)
+    one = _Replay(work, request, repair.read_with(source, waiting), known, window, number, now)
+    one.repair, one.waiting, one.changed = repair, waiting, changed
     await one.read_and_store()
+
+
+class Renamed(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where `column` says `theirs`, it means `ours`."""
+
+    column: str
+    theirs: str
+    ours: str
+
+
+class Repair(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which rows of a source's quarantine to map anew, and what to change in them first.
+
+    `rows` are their numbers (null: all). `set` writes into their columns, `map` exchanges words. `accept` lets rows in against the check
+    that refused them. A row that contradicted another one of its pull is only taken when it is named, because it would replace that one.
+    """
+
+    source: str
+    rows: list[int] | None = None
+    set: dict[str, str] = {}
+    map: list[Renamed] = []
+    accept: bool = False
+    reason: str | None = None
+    actor: int | None = None
+    dry_run: bool = False
+
+    @property
+    def is_by_hand(self) -> bool:
+        return bool(self.set or self.map or self.accept)
+
+    def changes(self, raw_row: Mapping[str, Any]) -> dict[str, str]:
+        """What is written into the columns of a row."""
+        words = {one.column: one.ours for one in self.map if str(raw_row.get(one.column, "")).strip() == one.theirs}
+        return words | self.set
+
+    def read_with(self, source: StoredSource, waiting: Sequence[queries.RefusedRow]) -> StoredSource:
+        """The source as these rows are read: our own words need no code, and checks that are overruled only remark."""
+        document = source.document
+        codes = document.codes
+        if self.map or self.set:
+            codes = {
+                name: (*listed, *(Code(theirs=ours, ours=ours) for ours in {one.ours for one in listed} - {one.theirs for one in listed}))
+                for name, listed in codes.items()
+            }
+        checks = document.checks_in_force
+        if self.accept:
+            overruled = {row.check for row in waiting}
+            checks = tuple(msgspec.structs.replace(one, then="flag") if one.check in overruled else one for one in checks)
+        return msgspec.structs.replace(source, document=msgspec.structs.replace(document, codes=codes, checks=checks))
+
+
+def _may_be_mapped(row: queries.RefusedRow, repair: Repair, changed: Mapping[int, Mapping[str, str]]) -> bool:
+    if repair.map and not repair.set and not repair.accept and row.id not in changed:
+        return False  # Nothing of it is renamed.
+    if repair.accept and row.check in IN_ROWS and row.id not in changed:
+        return False  # It cannot be read, so it cannot be accepted.
+    if row.check == "duplicate" and repair.rows is None:
+        return False
+    # A row that was none has nothing that could be mapped, unless somebody says what it means.
+    return row.id in changed or bool(row.raw_row.keys() - {NOT_A_ROW})
+
+
+class CannotRepair(Exception):  # noqa: N818 - a refusal, in words for a person
+    """A repair that makes no sense; the text says why."""
 
 
 async def replay_now(source: str, rows: Sequence[int] | None = None, *, created_by: int | None = None) -> tuple[RunResult, Pulled | None]:
     """Replay a source's quarantine at once, in this process. Raises `Busy`, `NoSuchSource`."""
+    return await repair_now(Repair(source=source, rows=None if rows is None else list(rows)), created_by=created_by)
+
+
+async def repair_now(repair: Repair, *, created_by: int | None = None) -> tuple[RunResult, Pulled | None]:
+    """Map refused rows anew, corrected as the repair says, at once, in this process. Raises `Busy`, `NoSuchSource`, `CannotRepair`."""
     async with transaction() as connection:
-        await queries.source_named(connection, source)
-    args: dict[str, Any] = {"source": source} | ({"rows": list(rows)} if rows is not None else {})
-    result = await perform("replay", args, serial_key=queries.serial_key(source), created_by=created_by)
+        source = await queries.source_named(connection, repair.source)
+    kept = source.document.kept_columns
+    if unknown := sorted({*repair.set, *(one.column for one in repair.map)} - set(kept)):
+        raise CannotRepair(f"{repair.source} keeps no column {', '.join(unknown)}; it keeps {', '.join(kept)}.")
+    if repair.set and repair.rows is None:
+        raise CannotRepair("Name the rows to write into; a value that is right for one row is wrong for the others.")
+    if repair.is_by_hand and not (repair.reason or "").strip():
+        raise CannotRepair("A repair by hand needs a reason, which stays on record with it.")
+    if repair.is_by_hand and repair.actor is None:
+        raise CannotRepair("A repair by hand needs the number of who makes it.")
+    result = await perform(
+        "replay", msgspec.to_builtins(repair), serial_key=queries.serial_key(repair.source), created_by=created_by
+    )
     return result, None if result.result is None else msgspec.convert(result.result, Pulled)
 
 
@@ -242,6 +325,7 @@ class _Pull:
         # One thread for all pages: each further one would keep memory of its own.
         self.packer = ThreadPoolExecutor(1, thread_name_prefix="pull")
         self.is_of_files = not isinstance(self.document.reader, HttpJson)
+        self.stopping = {check.check for check in self.document.checks if check.then == "stop"} & {"unknown", "unreadable"}
 
     async def read_and_store(self) -> None:
         try:
@@ -371,6 +455,9 @@ class _Pull:
 
     async def refuse(self, connection: asyncpg.Connection[Any], refused: Sequence[Refusal]) -> None:
         if refused:
+            for one in refused:
+                if (check := "unknown" if one.check.startswith("unknown_") else "unreadable") in self.stopping and one.check in IN_ROWS:
+                    raise Stopped(check, f"Row {one.row_number}: {one.reason}")
             await queries.stage_refusals(connection, refused, self.encoder.encode)
             self.refused += len(refused)
             self.shown += refused[: SHOWN_MAX - len(self.shown)]
@@ -405,20 +492,9 @@ class _Pull:
 
     async def check(self, connection: asyncpg.Connection[Any], series: dict[int, SeriesKey]) -> None:
         """Refuse what contradicts itself or other rows."""
-        _repetitions, conflicts = await measurement_queries.settle_duplicates(connection)
-        found: list[tuple[int, str, date | None, str]] = [
-            (
-                conflict.row_number,
-                "duplicate",
-                conflict.starts_on,
-                f"The row says {_shown(conflict.value)} about the span of row {conflict.first_row_number}, "
-                f"which says {_shown(conflict.first_value)}.",
-            )
-            for conflict in conflicts
-        ]
         days = None if self.window.window_from is None or self.is_of_files else (self.window.window_from, self.window.window_until)
-        breaches = await checks.run(connection, self.document.checks_in_force, self.known, series, window=days)
-        for breach in breaches:
+        found: list[tuple[int, str, date | None, str]] = []
+        for breach in await checks.run(connection, self.document, self.known, series, window=days):
             if breach.then == "refuse" and breach.row_number is not None:
                 found.append((breach.row_number, breach.check, breach.starts_on, breach.reason))
             else:
@@ -498,29 +574,32 @@ class _Pull:
 
 
 class _Replay(_Pull):
-    """Rows out of quarantine instead of out of a source."""
+    """Rows out of quarantine instead of out of a source, corrected where somebody said so."""
 
     waiting: Sequence[queries.RefusedRow] = ()
+    changed: Mapping[int, Mapping[str, str]] = {}
+    repair: Repair
 
     async def read(self, connection: asyncpg.Connection[Any]) -> None:
         columns = self.mapper.columns
         for start in range(0, len(self.waiting), PAGE_ROWS):
-            rows = [tuple(row.raw_row.get(name, ABSENT) for name in columns) for row in self.waiting[start : start + PAGE_ROWS]]
+            part = [row.raw_row | dict(self.changed.get(row.id, {})) for row in self.waiting[start : start + PAGE_ROWS]]
+            rows = [tuple(row.get(name, ABSENT) for name in columns) for row in part]
             await self.take(connection, Page(origin="quarantine", rows=rows, received_sha256=None, received_bytes=0))
 
     async def settle_quarantine(self, connection: asyncpg.Connection[Any], *, is_complete: bool) -> set[str]:
         del is_complete  # Every row that waits was read.
         refused = {row["row_number"] for row in await connection.fetch("SELECT DISTINCT row_number FROM staged_refusal")}
-        taken = [row.id for number, row in enumerate(self.waiting, 1) if number not in refused]
-        await queries.settle_replayed(connection, taken, self.number, self.now)
+        taken = [row for number, row in enumerate(self.waiting, 1) if number not in refused]
+        actor = self.repair.actor
+        await queries.settle_replayed(connection, [row.id for row in taken], self.number, self.now, actor=actor)
+        if self.repair.is_by_hand and actor is not None:
+            repairs = [(row.id, self.changed.get(row.id, {}), row.check if self.repair.accept else None) for row in taken]
+            await queries.note_repairs(connection, self.number, repairs, actor=actor, reason=self.repair.reason or "", now=self.now)
         return set()
 
     async def quarantine(self, connection: asyncpg.Connection[Any]) -> None:
         """What is refused again waits already."""
-
-
-def _shown(value: Any) -> str:
-    return "nothing" if value is None else f"{value:f}"
 
 
 def _encode_absent(value: Any) -> Any:

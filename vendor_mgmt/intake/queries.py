@@ -424,11 +424,29 @@ _REPLACE_OF_FILES = """
 """
 
 
-async def settle_replayed(connection: Connection[Any], ids: Sequence[int], pull: int, now: datetime) -> None:
+async def settle_replayed(connection: Connection[Any], ids: Sequence[int], pull: int, now: datetime, *, actor: int | None = None) -> None:
     await connection.execute(
-        "UPDATE refused_row SET state = 'replayed', settled_at = $3, settled_by_pull = $2 WHERE id = ANY ($1) AND state = 'open'",
-        list(ids), pull, now,
+        "UPDATE refused_row SET state = 'replayed', settled_at = $3, settled_by_pull = $2, settled_by = $4 "
+        "WHERE id = ANY ($1) AND state = 'open'",
+        list(ids), pull, now, actor,
     )  # fmt: skip
+
+
+async def note_repairs(
+    connection: Connection[Any],
+    pull: int,
+    repairs: Iterable[tuple[int, Mapping[str, str], str | None]],
+    *,
+    actor: int,
+    reason: str,
+    now: datetime,
+) -> None:
+    """Keep what was changed in refused rows (row, changed columns, overruled check) before the pull mapped them anew."""
+    await connection.executemany(
+        "INSERT INTO row_repair (refused_row, changes, overruled, pull, actor, reason, repaired_at)"
+        " VALUES ($1, $2::jsonb, $3, $4, $5, $6, $7)",
+        [(row, msgspec.json.encode(changes).decode(), overruled, pull, actor, reason, now) for row, changes, overruled in repairs],
+    )
 
 
 _EXACT = msgspec.json.Decoder(dict[str, Any], float_hook=Decimal)

@@ -339,33 +339,59 @@ class Mapping(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
             raise RefusedValue("`measure` and `value` go together", "Say in which column the value stands, and what it measures.")
 
 
-class Check(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A check on what came, beyond those that always refuse (type, not a number, unknown site, unknown measure).
+Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 
-    `part_of` is on by default: a part is not larger than what it is part of, as the contract's measures say. `future` is on by default.
-    `range` wants values between `at_least` and `at_most`; `whole` wants whole numbers; `negative` (on by default, flag-free for money)
-    refuses values below zero; `frozen` finds a series with the same value `times` in a row; `jump` a value more than `band` times its
-    usual one, or less than its `band`-th; `zero` a zero where the series' usual value is at least `usual`; `missing` days without any row
-    of a site. `measures` narrows a check to these measures.
+
+class Check(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A check on what came. `then` says what becomes of a finding; `measures` narrows a check to these measures.
+
+    Of single rows: `future` (on by default) finds spans that have not begun; `negative` (on by default, but for money) values below zero;
+    `range` values outside `at_least` and `at_most`; `whole` values that are no whole numbers. `unreadable` and `unknown` (sites, measures,
+    codes) are always refused, and here may be said to stop the pull.
+
+    Of rows together: `part_of` (on by default) finds a part larger than what it is part of, as the contract's measures say; `adds_up` parts
+    (`measures`) whose sum is not their `total`, by more than `tolerance`; `duplicate` (on by default) rows that contradict an earlier one
+    of the same pull; `frozen` a series with the same value `times` in a row, while its `volume` moves (left out: what it is part of);
+    `jump` a value more than `band` times its usual one, or less than its `band`-th; `zero` a zero where the usual value is at least
+    `usual`; `closed` something new about a span whose scorecard is issued; `missing` days without any row of a site, of the `sites` that
+    are expected (left out: all that ever delivered) on the `weekdays` that are (left out: every day).
     """
 
-    check: Literal["part_of", "future", "negative", "range", "whole", "frozen", "jump", "zero", "missing"]
+    check: Literal[
+        "part_of", "adds_up", "duplicate", "future", "closed", "negative", "range", "whole", "frozen", "jump", "zero", "missing",
+        "unreadable", "unknown",
+    ]  # fmt: skip
     then: Then = "refuse"
     measures: tuple[str, ...] = ()
     at_least: Decimal | None = None
     at_most: Decimal | None = None
+    total: Text | None = None
+    tolerance: Decimal = Decimal(0)
     times: Annotated[int, Meta(ge=3, le=366)] = 14
-    band: Annotated[int, Meta(ge=2, le=1000)] = 5
+    volume: Text | None = None
+    band: Decimal = Decimal(5)
     usual: Decimal = Decimal(20)
+    sites: tuple[str, ...] = ()
+    weekdays: tuple[Weekday, ...] = ()
 
     def __post_init__(self) -> None:
         if self.check == "range" and self.at_least is None and self.at_most is None:
             raise RefusedValue("a range needs `at_least`, `at_most` or both", "Write one of the bounds.")
         if self.check == "missing" and self.then == "refuse":
             raise RefusedValue("rows that are missing cannot be refused", "Write `then: flag` or `then: stop`.", field="then")
+        if self.check in ("unreadable", "unknown") and self.then == "flag":
+            raise RefusedValue("what cannot be read cannot be let in", "Write `then: refuse` or `then: stop`.", field="then")
+        if self.check == "adds_up" and (self.total is None or len(self.measures) < 2):
+            raise RefusedValue("parts that add up need a `total` and at least two `measures`", "Name the measures by our names.")
+        if self.check == "adds_up" and self.total in self.measures:
+            raise RefusedValue(f"{self.total!r} is both a part and the total", "Leave it out of `measures`.", field="measures")
+        if self.check == "jump" and self.band <= 1:
+            raise RefusedValue(f"a band of {self.band} leaves no value inside", "Write a number above 1.", field="band")
+        if self.tolerance < 0:
+            raise RefusedValue("a tolerance below zero lets nothing pass", "Write 0 or more.", field="tolerance")
 
 
-DEFAULT_CHECKS = (Check(check="future"), Check(check="negative"), Check(check="part_of"))
+DEFAULT_CHECKS = (Check(check="future"), Check(check="negative"), Check(check="duplicate"), Check(check="part_of"))
 
 
 class Freshness(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

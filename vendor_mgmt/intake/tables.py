@@ -151,6 +151,19 @@ class RefusedRow(Table):
     refused_row_settled_has_a_moment = Check("(state = 'open') = (settled_at is null)")
 
 
+class RowRepair(Table):
+    """What a person changed in a refused row before it was mapped anew, or which check was overruled. The row itself stays as it came."""
+
+    id = BigSerial(primary_key=True)
+    refused_row = ForeignKey(RefusedRow, null=False, default=None, on_delete=OnDelete.restrict, index=True)
+    changes = JSONB(default=None, help_text="Column names and what was written into them; {} where nothing was")
+    overruled = Varchar(length=40, null=True, default=None, help_text="The check that the row was let in against")
+    pull = ForeignKey(Pull, null=False, default=None, on_delete=OnDelete.restrict, index=True, help_text="The replay that mapped it anew")
+    actor = BigInt(default=None, help_text="Actor number")
+    reason = Text(default=None)
+    repaired_at = Timestamptz(default=None)
+
+
 class PullFinding(Table):
     """What a check had to say about a pull as a whole, or about rows it let in."""
 
