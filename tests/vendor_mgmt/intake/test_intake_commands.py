@@ -96,6 +96,14 @@ def test_a_file_is_loaded_its_bad_rows_shown_and_replayed_when_they_are_right(da
     # Columns that the mapping does not use were never kept.
     assert "vendor" not in waiting[0]["raw_row"]
     assert vendor_mgmt(database_url, "quarantine", "replay", "iuc").returncode == 1
+    nonsense = vendor_mgmt(database_url, "quarantine", "repair", "iuc", "--set", "value=21", "--reason", "a call")
+    assert (nonsense.returncode, nonsense.stderr.split(";")[0]) == (2, "Name the rows to write into")
+    named = str(waiting[0]["id"])
+    shown = vendor_mgmt(
+        database_url, "quarantine", "repair", "iuc", "--row", named, "--map", "site_code:S2=S1", "--set", "value=21",
+        "--reason", "a call", "--dry-run",
+    )  # fmt: skip
+    assert (shown.returncode, shown.stdout) == (0, "iuc: 1 rows read; 0 values would be added, 1 changed, 0 unchanged, 0 refused.\n")
     asyncio.run(portfolio(database_url, list(csv.DictReader((HEADER + good + odd).splitlines()))))
     replayed = vendor_mgmt(database_url, "quarantine", "replay", "iuc")
     assert replayed.returncode == 0, replayed.stderr + replayed.stdout
