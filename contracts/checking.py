@@ -12,6 +12,7 @@ from fractions import Fraction
 
 from contracts.curve import Curve, Mark, Step
 from contracts.document import (
+    Allocation,
     Base,
     By,
     Contract,
@@ -45,6 +46,8 @@ def check(contract: Contract) -> list[Finding]:
         _weights,
         _scoring,
         _values,
+        _parts_of_time,
+        _allocations,
         _bases,
         _payments,
         _money,
@@ -293,6 +296,8 @@ def _operands(kpi: Kpi) -> list[str]:
         return [kpi.value.moving_mean.of]
     if kpi.value.share_met is not None:
         return [kpi.value.share_met.of]
+    if kpi.value.across is not None:
+        return [kpi.value.across.of]
     return _operands_of(kpi.value.derived) if kpi.value.derived is not None else []
 
 
@@ -456,6 +461,11 @@ def _values(contract: Contract) -> Iterator[Finding]:
             if measure.events.calendar is not None and measure.events.calendar not in contract.calendars:
                 yield _error(f"{path}.calendar", f"{measure.events.calendar!r} is not among the calendars", "Name it under calendars.")
             yield from _known_dimensions(contract, measure.events.where, f"{path}.where")
+            if measure.events.kind in measure.events.pauses:
+                yield _error(f"{path}.pauses", f"{measure.events.kind} would stop its own clock", "Name what interrupts it.")
+            timed = measure.events.take in ("seconds", "minutes", "hours", "days") or any(one.of != "value" for one in measure.events.only)
+            if measure.events.pauses and not timed:
+                yield _warning(f"{path}.pauses", f"no duration of {name} is asked for, so pauses change nothing", "Drop them.")
         if measure.percentile and not measure.given:
             yield _error(f"$.measures.{name}.percentile", f"{name} is no reported value", "Write given: true, or measure the percentile.")
     for name, kpi in contract.kpis.items():
@@ -479,6 +489,14 @@ def _values(contract: Contract) -> Iterator[Finding]:
             known = level_names(contract.kpis[value.share_met.of])
             if value.share_met.level not in known:
                 yield _error(f"{path}.value.share_met.level", f"{value.share_met.level!r} is no level of it", _choice(known))
+        if value.across is not None and value.across.of in contract.kpis:
+            finer = set(contract.kpis[value.across.of].for_each) - set(kpi.for_each)
+            if not finer:
+                yield _error(
+                    f"{path}.value.across.of",
+                    f"{value.across.of} is judged no finer than {name}, so there is one result to take",
+                    "Judge it for_each of less: for_each: [] for the whole contract.",
+                )
         is_share = value.kind in ("ratio", "intervals", "stratified", "share_met")
         if is_share and kpi.unit not in (None, "percent"):
             yield _error(f"{path}.unit", f"{name} is a percentage, and its unit is {kpi.unit}", "Write percent, or drop the unit.")
@@ -515,6 +533,84 @@ def _values(contract: Contract) -> Iterator[Finding]:
             target = levels.at["target"] if isinstance(levels.at.get("target"), Decimal) else target  # type: ignore[assignment]
         if isinstance(minimum, Decimal) and minimum == target:
             yield _warning(f"{path}.levels", f"minimum and target are both {target}", "Drop the minimum, or move it.")
+
+
+def _parts_of_time(contract: Contract) -> Iterator[Finding]:
+    """Zones and part periods of KPIs."""
+    whose: dict[str, tuple[str, str]] = {}
+    for name, kpi in contract.kpis.items():
+        path = f"$.kpis.{name}"
+        if kpi.part_period == "pro_rata" and kpi.value.kind not in ("count", "sum"):
+            yield _error(
+                f"{path}.part_period",
+                f"the level of a {kpi.value.kind} does not shrink with the days",
+                "Drop it: only a level that a count or a sum is held against can.",
+            )
+        if kpi.zone == "site" and not any(work.time_zone is not None for work in contract.scope):
+            yield _warning(f"{path}.zone", "no site of the scope has a time zone of its own", "Write time_zone under its scope.")
+        if kpi.missing == "previous" and kpi.weight is None:
+            yield _warning(f"{path}.missing", f"{name} has no weight, so nothing is carried", "Give it a weight, or drop missing.")
+        for _, counts in _counts(kpi):
+            for measure in _names(counts):
+                other, zone = whose.setdefault(measure, (name, kpi.zone))
+                if zone != kpi.zone:
+                    yield _error(
+                        f"{path}.zone",
+                        f"{measure} is counted by days of the {kpi.zone} here and of the {zone} in {other}",
+                        "Let both KPIs say the same, or deliver two measures.",
+                    )
+
+
+def _allocations(contract: Contract) -> Iterator[Finding]:
+    """What is allotted, against what may be: of a pool to credits, and of the score to weights."""
+    for name, base in contract.money.bases.items():
+        if base.allocation is not None:
+            shares = _shares_of(contract, name)
+            yield from _allotted(f"$.money.bases.{name}.allocation", base.allocation, shares, name)
+    if contract.scoring.allocation is not None:
+        weights = {name: kpi.weight for name, kpi in contract.kpis.items() if kpi.weight is not None}
+        yield from _allotted("$.scoring.allocation", contract.scoring.allocation, weights, "the score")
+
+
+def _allotted(path: str, allocation: Allocation, shares: Mapping[str, Decimal], what: str) -> Iterator[Finding]:
+    total = sum(shares.values(), Decimal(0))
+    if allocation.in_all is not None and total > allocation.in_all:
+        yield _error(
+            f"{path}.in_all", f"{total} % of {what} are allotted, and {allocation.in_all} % may be", "Lower the shares, or raise in_all."
+        )
+    for name, share in shares.items():
+        if allocation.to_one is not None and share > allocation.to_one:
+            yield _error(
+                f"{path}.to_one",
+                f"{name} has {share} % of {what}, and one KPI may have {allocation.to_one} %",
+                f"Lower the share of {name}, or raise to_one.",
+            )
+
+
+def _shares_of(contract: Contract, base: str, seen: frozenset[str] = frozenset()) -> dict[str, Decimal]:
+    """The largest percentage of a base that each KPI (or rule without one) can take, also by way of shares of the base."""
+    found: dict[str, Decimal] = {}
+    for index, payment in enumerate(contract.money.credits):
+        named = [payment.for_] if isinstance(payment.for_, str) else list(payment.for_ or [payment.name or f"credit {index + 1}"])
+        most = [_most(pay.percent) for pay in _pays(payment) if pay.of == base and pay.percent is not None]
+        largest = max((one for one in most if one is not None), default=None)
+        for name in named if largest is not None else ():
+            found[name] = found.get(name, Decimal(0)) + (largest or Decimal(0))
+    for name, inner in contract.money.bases.items():
+        if inner.of == base and inner.percent is not None and name not in seen:
+            for kpi, share in _shares_of(contract, name, seen | {base}).items():
+                found[kpi] = found.get(kpi, Decimal(0)) + share * inner.percent / 100
+    return found
+
+
+def _most(percent: Decimal | Curve) -> Decimal | None:
+    """The most a percentage can come to; ``None`` where nothing limits it."""
+    if isinstance(percent, Decimal):
+        return percent
+    if percent.at_most is not None:
+        return percent.at_most
+    given = [step.give for step in percent.steps or () if step.give is not None] + [corner.give for corner in percent.line or ()]
+    return max(given) if given else None
 
 
 def _known_dimensions(contract: Contract, names: Iterable[str], path: str) -> Iterator[Finding]:

@@ -124,6 +124,8 @@ class Allowance(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, o
     """So many percent of the measure ``of`` are free besides."""
     of: str | None = None
     """The measure that ``percent`` is a percentage of."""
+    part_period: Literal["whole", "pro_rata"] = "whole"
+    """In a period cut short, ``number`` stays whole, or shrinks with the days."""
 
     def __post_init__(self) -> None:
         if (self.percent is None) != (self.of is None):
@@ -227,15 +229,20 @@ class Drawn(Struct, frozen=True, kw_only=True):
     """``steps``: the value lies outside the table altogether, rather than in a gap between its bands."""
 
 
+_WHOLE = Fraction(1)
+
+
 def draw(
     curve: Curve,
     value: Fraction,
     levels: Mapping[str, Fraction] = MappingProxyType({}),
     *,
     volumes: Mapping[str, Fraction] | None = None,
+    part: Fraction = _WHOLE,
     explain: bool = True,
 ) -> Drawn:
-    """The curve's amount at a value.  ``volumes`` are the measures an allowance may be a share of.
+    """The curve's amount at a value.  ``volumes`` are the measures an allowance may be a share of, and ``part`` how much
+    of a whole period this one is.
 
     Without ``explain`` a line leaves out the words: a close scores thousands of values and shows few derivations.
     """
@@ -244,7 +251,7 @@ def draw(
     elif curve.steps is not None:
         drawn = _in_steps(curve.steps, value, levels)
     elif curve.each is not None:
-        drawn = _by_units(curve.each, value, levels, volumes or {})
+        drawn = _by_units(curve.each, value, levels, volumes or {}, part)
     else:
         assert curve.marginal is not None
         drawn = _marginal(curve.marginal, value)
@@ -322,7 +329,7 @@ def _is_beyond(steps: list[Step], value: Fraction, levels: Mapping[str, Fraction
 
 
 def _by_units(
-    each: Each, value: Fraction, levels: Mapping[str, Fraction], volumes: Mapping[str, Fraction]
+    each: Each, value: Fraction, levels: Mapping[str, Fraction], volumes: Mapping[str, Fraction], part: Fraction
 ) -> Drawn:
     if each.above is not None:
         point = on_axis(each.above, levels)
@@ -332,7 +339,7 @@ def _by_units(
         distance, words = point - value, f"{number_text(point)} − {number_text(value)}"
     else:
         distance, words = value, number_text(value)
-    free = _free(each.allowance, volumes)
+    free = _free(each.allowance, volumes, part)
     if free:
         distance, words = distance - free, f"{words} − {number_text(free)} allowed"
     distance = max(Fraction(0), distance)
@@ -350,10 +357,10 @@ def _by_units(
     )
 
 
-def _free(allowance: Decimal | Allowance, volumes: Mapping[str, Fraction]) -> Fraction:
+def _free(allowance: Decimal | Allowance, volumes: Mapping[str, Fraction], part: Fraction) -> Fraction:
     if isinstance(allowance, Decimal):
         return Fraction(allowance)
-    free = Fraction(allowance.number)
+    free = Fraction(allowance.number) * (part if allowance.part_period == "pro_rata" else 1)
     if allowance.percent is not None and allowance.of is not None:
         if allowance.of not in volumes:
             msg = f"the allowance is a share of {allowance.of!r}, and nothing was delivered for it in this period"

@@ -24,6 +24,7 @@ from typing import Literal
 from msgspec import Struct, field
 
 from contracts.curve import Curve, Mark, Step
+from contracts.period import calendar_anchor
 
 
 class Part(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -64,22 +65,41 @@ class Executed(Part, frozen=True, kw_only=True):
     """Every point in which this document knowingly differs from the paper."""
 
 
-class Cadence(Part, frozen=True, kw_only=True):
-    """How time is cut into measurement periods."""
+class Cycle(Part, frozen=True, kw_only=True):
+    """Equal spans of time, one after the other."""
 
     each: Span = "month"
     """The length of a period."""
     anchor_day: int = 1
     """The day of the month on which a period begins (1 to 28), for months, quarters and years."""
-    first: Literal["from_date", "full_period", "next_quarter"] = "from_date"
-    """The first measured period: a stub from the first day, the first full one, or from the next calendar quarter."""
-    amended: Literal["split", "at_start", "at_end"] = "split"
-    """What a version change inside a period does: two parts by event time, or one period under the first or last version."""
+    anchor_month: int = 1
+    """The month in which a year begins (1 to 12), and from which quarters are counted."""
 
     def __post_init__(self) -> None:
         if not 1 <= self.anchor_day <= 28:
             msg = f"a period cannot begin on day {self.anchor_day} of every month; choose 1 to 28"
             raise ValueError(msg)
+        if not 1 <= self.anchor_month <= 12:
+            msg = f"the months are numbered 1 to 12, not {self.anchor_month}"
+            raise ValueError(msg)
+
+    @property
+    def anchor(self) -> date:
+        """A day on which one of the spans begins."""
+        day = calendar_anchor(self.each, anchor_day=self.anchor_day)
+        return day if self.each in ("day", "week") else day.replace(month=self.anchor_month)
+
+
+class Cadence(Cycle, frozen=True, kw_only=True):
+    """How time is cut into measurement periods."""
+
+    first: Literal["from_date", "full_period", "next_quarter"] = "from_date"
+    """The first measured period: a stub from the first day, the first full one, or from the next calendar quarter."""
+    amended: Literal["split", "at_start", "at_end"] = "split"
+    """What a version change inside a period does: two parts by event time, or one period under the first or last version."""
+    parts: Literal["keep", "drop", "merge"] = "keep"
+    """What becomes of the piece before the first whole period and after the last: measured by itself, left out, or
+    added to its neighbour."""
 
 
 class Instruction(Part, frozen=True, kw_only=True):
@@ -200,6 +220,8 @@ class FromEvents(Part, frozen=True, kw_only=True):
     """Only events inside all of these ranges: a ticket solved within 4 hours, a shock above 0.5."""
     where: dict[str, str | list[str]] = {}
     """Only events with these values of dimensions."""
+    pauses: list[str] = []
+    """Kinds of events that stop the clock of the event with the same number at the same site, such as waiting for the customer."""
 
 
 class Measure(Part, frozen=True, kw_only=True):
@@ -217,6 +239,8 @@ class Measure(Part, frozen=True, kw_only=True):
     """A reported percentile: several of them say nothing together, not even weighted by their numbers of cases."""
     events: FromEvents | None = None
     """It is not delivered but made from single events."""
+    may_be_negative: bool = False
+    """It may lie below zero: a deviation, a balance.  Money and reported results always may; other counts are refused then."""
     snapshot: bool = False
     """A state at a moment (open items) rather than a flow; the last one counts, and sites are added."""
     duty_of: Literal["vendor", "client"] = "vendor"
@@ -362,6 +386,30 @@ class ShareMet(Part, frozen=True, kw_only=True):
     """The level."""
 
 
+class Across(Part, frozen=True, kw_only=True):
+    """One figure made of another KPI's results at finer scopes: how far the sites lie apart, the median of the queues.
+
+    Every scope with a value counts once, whatever its volume; one without a value is left out.
+    """
+
+    of: str
+    """The KPI, judged at finer scopes."""
+    take: Literal["spread", "greatest", "least", "mean", "median", "percentile"]
+    """``spread``: the greatest less the least; ``median``: the middle one, or the mean of the two in the middle."""
+    percent: Decimal | None = None
+    """``percentile`` only, which one: 90 for the 90th."""
+    method: Literal["nearest_rank", "linear"] = "nearest_rank"
+    """``percentile`` only: the result that at least so many percent do not exceed, or between the two beside the rank."""
+
+    def __post_init__(self) -> None:
+        if (self.take == "percentile") != (self.percent is not None):
+            msg = "percent belongs to take: percentile, which needs it: {of: accuracy, take: percentile, percent: 90}"
+            raise ValueError(msg)
+        if self.percent is not None and not 0 < self.percent <= 100:
+            msg = f"there is no percentile {self.percent}; write more than 0 and at most 100"
+            raise ValueError(msg)
+
+
 class Operand(Part, frozen=True, kw_only=True):
     """One input of a derived KPI: exactly one of these."""
 
@@ -438,6 +486,8 @@ class Value(Part, frozen=True, kw_only=True):
     """A sampled ratio weighted by the volume of its strata."""
     share_met: ShareMet | None = None
     """The share of another KPI's scopes that met."""
+    across: Across | None = None
+    """The spread, median or another figure of another KPI's results over its scopes."""
     moving_mean: MovingMean | None = None
     """The mean of results over periods."""
     derived: Derived | None = None
@@ -602,8 +652,9 @@ class Kpi(Part, frozen=True, kw_only=True):
     """Its weight in the score; not given, it is shown and does not count."""
     group: str | None = None
     """The heading under which it is scored and shown."""
-    missing: Literal["reweight", "zero", "full"] = "reweight"
-    """Without a judged value: hand the weight on, score 0, or score 100."""
+    missing: Literal["reweight", "zero", "full", "previous"] = "reweight"
+    """Without a judged value: hand the weight on, score 0, score 100, or score what the last judged value gives under
+    the levels of this period (before there is one, hand the weight on)."""
     streak: Literal["skips", "breaks"] = "skips"
     """Whether a period that is not judged is passed over by a streak or ends it."""
     sampled: bool = False
@@ -612,8 +663,24 @@ class Kpi(Part, frozen=True, kw_only=True):
     """A critical service level: its panel comes first on the scorecard."""
     zone: Literal["contract", "site"] = "contract"
     """Whose midnight cuts its days."""
+    part_period: Literal["whole", "pro_rata"] = "whole"
+    """In a period cut short: levels stand as written, or those of a ``count`` or ``sum`` shrink with the days."""
     duty_of: Literal["vendor", "client"] = "vendor"
     """A client duty is measured and shown in its own block, and never scored against the vendor."""
+
+
+class Allocation(Part, frozen=True, kw_only=True):
+    """How much may be allotted; ``contract check`` adds up what is."""
+
+    in_all: Decimal | None = None
+    """All shares together are at most this percentage; it may lie above 100."""
+    to_one: Decimal | None = None
+    """No KPI has a larger share than this percentage."""
+
+    def __post_init__(self) -> None:
+        if self.in_all is None and self.to_one is None:
+            msg = "an allocation says in_all, to_one or both: {in_all: 150, to_one: 20}"
+            raise ValueError(msg)
 
 
 class Base(Part, frozen=True, kw_only=True):
@@ -636,6 +703,8 @@ class Base(Part, frozen=True, kw_only=True):
     amount."""
     per: Literal["period", "year"] = "period"
     """``fixed`` only: the amount is for one period (a part period has its share), or for a whole contract year."""
+    allocation: Allocation | None = None
+    """How much of it credits may take: of a pool 150 percent in all, and 20 to one KPI."""
 
     def __post_init__(self) -> None:
         ways = [self.measure is not None, self.fixed is not None, self.percent is not None, bool(self.plus or self.minus)]
@@ -1020,6 +1089,8 @@ class Scoring(Part, frozen=True, kw_only=True):
     """``Σ w·s ÷ Σ w`` over KPIs with a score; ``Σ w·s ÷ 100``; or the plain sum."""
     round_each: Precision | None = None
     """Rounding of each KPI's part before the sum, where the contract says so."""
+    allocation: Allocation | None = None
+    """How much the weights may come to, and how much of them one KPI may have."""
     gates: list[Gate] = []
     """Conditions that zero or limit."""
     deductions: list[Deduction] = []

@@ -15,6 +15,7 @@ import msgspec
 
 from contracts.curve import Allowance, Curve, Mark, Step
 from contracts.document import (
+    Allocation,
     Base,
     By,
     Cap,
@@ -24,6 +25,7 @@ from contracts.document import (
     EarnBack,
     EscalationLevel,
     EscalationRule,
+    FromEvents,
     Gate,
     Kpi,
     Ladder,
@@ -171,6 +173,7 @@ def _opening(contract: Contract) -> list[str]:
         lines.append(f"It was signed on {day_in_words(contract.signed_on)}{late}.")
     measured = contract.measured
     anchor = f", beginning on day {measured.anchor_day}" if measured.anchor_day != 1 else ""
+    anchor += f", years from {_MONTHS[measured.anchor_month - 1]}" if measured.anchor_month != 1 else ""
     lines.append(
         f"Everything is measured by the {measured.each}{anchor}, in the time of {contract.time_zone}. Amounts are in {contract.currency}."
     )
@@ -201,7 +204,13 @@ def _opening(contract: Contract) -> list[str]:
         "relief", "escalation", "forums", "reports", "obligations", "citations", "examples",
     }  # fmt: skip
     lines += [f"Besides, {said}." for said in _also(contract, *known)]
-    lines += [f"Besides, {said}." for said in _also(measured, "each", "anchor_day", "first", "amended")]
+    lines += {
+        "keep": [],
+        "drop": ["A piece of a period at the contract's start or end is not measured."],
+        "merge": ["A piece of a period at the contract's start or end is added to the whole period beside it."],
+    }[measured.parts]
+    used = ("each", "anchor_day", "anchor_month", "first", "amended", "parts")
+    lines += [f"Besides, {said}." for said in _also(measured, *used)]
     return lines
 
 
@@ -266,8 +275,34 @@ def _measure(measure: Measure) -> str:
     words += ["an amount of money"] if measure.money else []
     words += ["a result of which no counts are known"] if measure.given else []
     words += ["a state, of which the last counts"] if measure.snapshot else []
+    words += ["it may lie below zero"] if measure.may_be_negative else []
     words += ["delivered by the customer"] if measure.duty_of == "client" else []
-    return "; ".join([*words, *_also(measure, "title", "part_of", "money", "given", "snapshot", "duty_of")]) + "."
+    words += [_events(measure.events)] if measure.events is not None else []
+    used = ("title", "part_of", "money", "given", "snapshot", "duty_of", "events", "may_be_negative")
+    return "; ".join([*words, *_also(measure, *used)]) + "."
+
+
+def _events(how: FromEvents) -> str:
+    """How single events become the measure."""
+    what = {"count": "one for each", "value": "the value of each"}.get(how.take, f"the {how.take} of each")
+    words = f"made from single events: {what} {_name(how.kind)}, on the day of its {how.at}"
+    words += f", in the business time of {how.calendar}" if how.calendar is not None else ""
+    words += f", the clock standing still during {_names(how.pauses, 'or')}" if how.pauses else ""
+    words += ", times its own percentage" if how.value_percent else ""
+    for one in how.only:
+        ends = [
+            f"{word} {number_in_words(end)}"
+            for word, end in (
+                ("at least", one.at_least),
+                ("more than", one.more_than),
+                ("at most", one.at_most),
+                ("less than", one.less_than),
+            )
+            if end is not None
+        ]
+        words += f", only with {'a value' if one.of == 'value' else one.of} of {listed(ends)}"
+    words += f", only {_where(how.where)}" if how.where else ""
+    return words
 
 
 # KPIs
@@ -291,7 +326,7 @@ def _kpi(name: str, kpi: Kpi, contract: Contract) -> list[str]:
     used = (
         "title", "clause", "definition", "value", "unit", "better", "boundary", "target", "levels", "for_each", "where", "unpaired",
         "completeness", "no_volume", "sample", "precision", "bands", "score", "points", "repeat", "weight", "group", "missing", "streak",
-        "sampled", "critical", "zone", "duty_of",
+        "sampled", "critical", "zone", "duty_of", "part_period",
     )  # fmt: skip
     lines += [f"  Besides, {said}." for said in _also(kpi, *used)]
     return [*lines, ""] if name != list(contract.kpis)[-1] else lines
@@ -356,6 +391,12 @@ def _special_value(value: Value) -> str:
         )
     if value.share_met is not None:
         return f"the share of scopes in which {_name(value.share_met.of)} meets its {_name(value.share_met.level)}, in percent"
+    if value.across is not None:
+        taken_of = value.across
+        which = {"percentile": f"{number_in_words(taken_of.percent or Decimal(0))}th percentile"}.get(taken_of.take, taken_of.take)
+        how = " by interpolation" if taken_of.method == "linear" and taken_of.take == "percentile" else ""
+        far = " (the greatest less the least)" if taken_of.take == "spread" else ""
+        return f"the {which}{how} of the results of {_name(taken_of.of)} over its scopes{far}"
     if value.intervals is not None:
         each = value.intervals
         what = _value(Value(ratio=each.ratio)) if each.ratio is not None else _value(Value(mean=each.mean))
@@ -461,6 +502,8 @@ def _conditions(kpi: Kpi) -> list[str]:
         said.append(f"It is rounded to {_count(kpi.precision.decimals, 'decimal')} ({_name(kpi.precision.mode)}), {when} comparing.")
     if kpi.zone == "site":
         said.append("Its days are cut at the site's own midnight.")
+    if kpi.part_period == "pro_rata":
+        said.append("In a period cut short its levels shrink with the days.")
     if kpi.streak == "breaks":
         said.append("A period that is not judged ends a streak.")
     return said
@@ -478,7 +521,12 @@ def _consequences(kpi: Kpi) -> list[str]:
         said.append(f"Points are multiplied {_repeat(kpi.repeat)}.")
     if kpi.weight is not None:
         group = f" in the group {kpi.group}" if kpi.group else ""
-        missing = {"reweight": "its weight goes to the others", "zero": "it scores 0", "full": "it scores 100"}[kpi.missing]
+        missing = {
+            "reweight": "its weight goes to the others",
+            "zero": "it scores 0",
+            "full": "it scores 100",
+            "previous": "the last judged value is scored by the levels of the period",
+        }[kpi.missing]
         said.append(f"It weighs {number_in_words(kpi.weight)} in the score{group}; without a judged value {missing}.")
     elif kpi.group:
         said.append(f"It is shown in the group {kpi.group}.")
@@ -551,7 +599,8 @@ def _allowance(allowance: Decimal | Allowance) -> str:
     parts = [number_in_words(allowance.number)] if allowance.number else []
     if allowance.percent is not None and allowance.of is not None:
         parts.append(f"{number_in_words(allowance.percent)} % of {_name(allowance.of)}")
-    return f"{listed(parts)} free"
+    shrinks = ", the number shrinking with the days of a part period" if allowance.part_period == "pro_rata" else ""
+    return f"{listed(parts)} free{shrinks}"
 
 
 def _repeat(repeat: Repeat) -> str:
@@ -580,13 +629,15 @@ def _scoring(contract: Contract) -> list[str]:
             "sum": "The score is the plain sum of the KPIs' scores.",
         }[scoring.combine]
     ]
+    if scoring.allocation is not None:
+        lines.append(f"There are weights{_allocation(scoring.allocation)}.")
     lines += [_gate(gate) for gate in scoring.gates]
     for band in scoring.standings:
         end = f"from {number_in_words(band.at_least)}" if band.at_least is not None else "below all others"
         lines.append(f"The standing is {band.name} {end}." + (f" {band.consequence.rstrip('.')}." if band.consequence else ""))
     if scoring.round_each is not None:
         lines.append(f"Each part is rounded to {_count(scoring.round_each.decimals, 'decimal')} before the sum.")
-    return lines + [f"Besides, {said}." for said in _also(scoring, "combine", "gates", "standings", "round_each")]
+    return lines + [f"Besides, {said}." for said in _also(scoring, "combine", "allocation", "gates", "standings", "round_each")]
 
 
 def _gate(gate: Gate) -> str:
@@ -635,7 +686,15 @@ def _base(base: Base) -> str:
     else:
         words = listed((_name(one) for one in base.plus), "plus") + (f" less {_names(base.minus)}" if base.minus else "")
     scope = f", for {_scopes(base.for_each)}" if base.for_each is not None else ""
-    return words + scope + _and_also(base, "measure", "fixed", "per", "percent", "of", "plus", "minus", "for_each").rstrip(".")
+    scope += _allocation(base.allocation) if base.allocation is not None else ""
+    used = ("measure", "fixed", "per", "percent", "of", "plus", "minus", "for_each", "allocation")
+    return words + scope + _and_also(base, *used).rstrip(".")
+
+
+def _allocation(allocation: Allocation) -> str:
+    said = [f"at most {number_in_words(allocation.in_all)} % in all"] if allocation.in_all is not None else []
+    said += [f"at most {number_in_words(allocation.to_one)} % to one KPI"] if allocation.to_one is not None else []
+    return f", of which {listed(said)} may be allotted"
 
 
 def _payment(payment: Payment, what: str) -> str:

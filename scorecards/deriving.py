@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 
-from contracts.document import Derived, Kpi, LevelShare, Operand, ShareMet
+from contracts.document import Across, Derived, Kpi, LevelShare, Operand, ShareMet
 from contracts.errors import CannotCompute
 from scorecards.measurement import Scope
-from scorecards.measuring import Measured
+from scorecards.measuring import Measured, percentile_of
 from scorecards.pricing.ledger import Record, covers, restrict
 from scorecards.scoring import Judged, is_met
 
@@ -21,10 +21,6 @@ def needs(kpi: Kpi) -> set[str]:
         for number in entry.at.values()
         if isinstance(number, LevelShare) and number.kpi is not None
     }
-    if kpi.value.moving_mean is not None:
-        return {kpi.value.moving_mean.of} | followed
-    if kpi.value.share_met is not None:
-        return {kpi.value.share_met.of} | followed
     return followed | rests_on(kpi)
 
 
@@ -34,6 +30,8 @@ def rests_on(kpi: Kpi) -> set[str]:
         return {kpi.value.moving_mean.of}
     if kpi.value.share_met is not None:
         return {kpi.value.share_met.of}
+    if kpi.value.across is not None:
+        return {kpi.value.across.of}
     return _operands(kpi.value.derived) if kpi.value.derived is not None else set()
 
 
@@ -82,7 +80,7 @@ def scopes_of(kpi: Kpi, verdicts: Mapping[tuple[str, Scope], Judged]) -> list[Sc
     """
     wanted = rests_on(kpi) | _looked_back_at(kpi)
     found = [scope for (name, scope) in verdicts if name in wanted]
-    if kpi.value.share_met is not None or not wanted:
+    if kpi.value.share_met is not None or kpi.value.across is not None or not wanted:
         found = [restrict(scope, kpi.for_each) for scope in (found if wanted else [scope for _, scope in verdicts])]
     return list(dict.fromkeys(found))
 
@@ -122,6 +120,8 @@ def derive(
         return Measured("measured", value=mean, n=None, note=f"the mean of {len(values)} results")
     if kpi.value.share_met is not None:
         return _share_met(kpi.value.share_met, scope, verdicts)
+    if kpi.value.across is not None:
+        return _across(kpi.value.across, scope, verdicts)
     assert kpi.value.derived is not None
     value = _compute(kpi.value.derived, name, scope, verdicts, history, measure)
     if value is None:
@@ -141,6 +141,30 @@ def _share_met(rule: ShareMet, scope: Scope, verdicts: Mapping[tuple[str, Scope]
     return Measured(
         "measured", numerator=sum(counted), denominator=len(counted), value=Fraction(100 * sum(counted), len(counted)), n=len(counted)
     )
+
+
+def _across(rule: Across, scope: Scope, verdicts: Mapping[tuple[str, Scope], Judged]) -> Measured:
+    values = [
+        verdict.measured.value
+        for (name, own), verdict in verdicts.items()
+        if name == rule.of and covers(scope, own) and verdict.measured.status == "measured" and verdict.measured.value is not None
+    ]
+    if not values:
+        return Measured("no_data", note=f"no scope of {rule.of} has a value")
+    match rule.take:
+        case "spread":
+            value = max(values) - min(values)
+        case "greatest":
+            value = max(values)
+        case "least":
+            value = min(values)
+        case "mean":
+            value = sum(values, Fraction(0)) / len(values)
+        case "median":
+            value = percentile_of(values, Fraction(50), linear=True)
+        case _:
+            value = percentile_of(values, Fraction(rule.percent or 0), linear=rule.method == "linear")
+    return Measured("measured", value=value, n=len(values), note=f"of {len(values)} results of {rule.of}")
 
 
 def _value(verdicts: Mapping[tuple[str, Scope], Judged], name: str, scope: Scope) -> Fraction | None:

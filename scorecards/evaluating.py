@@ -8,7 +8,7 @@ earlier results instead of from the contract's first day.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
@@ -18,13 +18,13 @@ from types import MappingProxyType
 
 from contracts.business_time import Calendar
 from contracts.curve import draw
-from contracts.document import Contract, Kpi
+from contracts.document import Cadence, Contract, Kpi
 from contracts.errors import CannotCompute
-from contracts.period import Period, calendar_anchor, first_measured_on, period_containing, periods, zone_named
+from contracts.period import Period, first_measured_on, is_part, period_containing, periods, zone_named
 from scorecards.deriving import derive, in_order, scopes_of
 from scorecards.events import Counted, Event, count
 from scorecards.measurement import Facts, Opening, Relief, Row, Scope, Series, gather, scope_of
-from scorecards.measuring import Measured, Plan, is_enough, measure, plan_of
+from scorecards.measuring import Measured, Plan, is_enough, measure, plan_of, zones_of
 from scorecards.pricing.bases import Amounts, Volumes
 from scorecards.pricing.caps import add_carried, apply_caps
 from scorecards.pricing.earning_back import earn_back
@@ -87,7 +87,7 @@ def plan_periods(versions: Sequence[Version], until: date) -> list[Planned]:
     ordered = sorted(versions, key=lambda version: version.from_on)
     for index, version in enumerate(ordered):
         cadence = version.contract.measured
-        anchor = calendar_anchor(cadence.each, anchor_day=cadence.anchor_day)
+        anchor = cadence.anchor
         since = version.from_on
         if index == 0:
             since = first_measured_on(cadence.first, since, unit=cadence.each, anchor=anchor)
@@ -103,9 +103,15 @@ def plan_periods(versions: Sequence[Version], until: date) -> list[Planned]:
             whole = period_containing(cadence.each, anchor, following)
             if whole.from_on < following:
                 stop = min(stop, whole.until_on if cadence.amended == "at_start" else whole.from_on)
+        is_last = following is None and version.until_on is not None
+        if is_last and cadence.parts == "merge" and version.until_on is not None:
+            # The last whole period already holds the part that will be added to it.
+            rest = period_containing(cadence.each, anchor, stop)
+            stop = version.until_on if rest.from_on == stop and rest.until_on > version.until_on else stop
+        pieces = list(periods(cadence.each, anchor, since, stop))
         planned += [
-            Planned(period, version, period_containing(cadence.each, anchor, period.from_on))
-            for period in periods(cadence.each, anchor, since, stop)
+            Planned(period, version, _whole_of(period, cadence))
+            for period in _without_parts(pieces, cadence, at_start=index == 0, at_end=is_last and stop == version.until_on)
             if period.from_on < until
         ]
         if following is not None and cadence.amended == "at_end" and end == following:
@@ -114,6 +120,29 @@ def plan_periods(versions: Sequence[Version], until: date) -> list[Planned]:
                 # The later version judges the whole period in which it begins.
                 ordered[index + 1] = Version(ordered[index + 1].contract, whole.from_on, ordered[index + 1].until_on)
     return planned
+
+
+def _without_parts(pieces: list[Period], cadence: Cadence, *, at_start: bool, at_end: bool) -> list[Period]:
+    """What becomes of the pieces before the first and after the last whole period, as the contract says."""
+    if cadence.parts == "keep" or not pieces:
+        return pieces
+    first = at_start and is_part(cadence.each, cadence.anchor, pieces[0])
+    last = at_end and is_part(cadence.each, cadence.anchor, pieces[-1])
+    if cadence.parts == "drop":
+        return pieces[1 if first else 0 : len(pieces) - 1 if last else None]
+    if first and len(pieces) > 1:
+        pieces[:2] = [Period(pieces[0].from_on, pieces[1].until_on)]
+    if last and len(pieces) > 1:
+        pieces[-2:] = [Period(pieces[-2].from_on, pieces[-1].until_on)]
+    return pieces
+
+
+def _whole_of(period: Period, cadence: Cadence) -> Period:
+    """The uncut period that this is, or is a part of; of a period that took a part in, the one it took it into."""
+    whole = period_containing(cadence.each, cadence.anchor, period.from_on)
+    if whole.covers(period) or whole.from_on == period.from_on:
+        return whole
+    return period_containing(cadence.each, cadence.anchor, whole.until_on)
 
 
 _PERCENT = ("ratio", "intervals", "stratified", "share_met")
@@ -165,7 +194,8 @@ def evaluate_rows(
     durations are counted.
     """
     days = [row.starts_on for row in rows] + [one.starts_on for one in opening]
-    days += [_last_day(versions, event) for event in events]
+    stopping = {kind for one in versions for how in one.contract.measures.values() if how.events is not None for kind in how.events.pauses}
+    days += [_last_day(versions, event) for event in events if event.kind not in stopping]
     if not days:
         return Evaluation()
     planned = plan_periods(versions, date.fromordinal(max(days).toordinal() + 1))
@@ -182,10 +212,15 @@ def evaluate_rows(
 
 
 def _last_day(versions: Sequence[Version], event: Event) -> date:
-    zone = zone_named(versions[-1].contract.time_zone)
-    at_end = any(one.events is not None and one.events.at == "end" for one in versions[-1].contract.measures.values())
-    moment = event.ended_at if at_end and event.ended_at is not None else event.started_at
-    return moment.astimezone(zone).date()
+    """The last day on which any measure counts the event."""
+    contract = versions[-1].contract
+    zone_of = zones_of(contract)
+    days = [event.started_at.astimezone(zone_named(contract.time_zone)).date()]
+    for name, one in contract.measures.items():
+        if one.events is not None and one.events.kind == event.kind:
+            moment = event.ended_at if one.events.at == "end" and event.ended_at is not None else event.started_at
+            days.append(moment.astimezone(zone_of(name, event.site)).date())
+    return max(days)
 
 
 def _count_events(
@@ -204,6 +239,16 @@ def _count_events(
     except CannotCompute as problem:
         remarks.append(Remark(severity="error", where="events", message=problem.message, repair=problem.repair))
         return Counted([], {}, [])
+    if counted.unused:
+        names = ", ".join(counted.unused[:5]) + (" …" if len(counted.unused) > 5 else "")
+        remarks.append(
+            Remark(
+                severity="warning",
+                where="events",
+                message=f"pauses stop the clock of no event: {names}",
+                repair="Give a pause the number and the site of the event that waits.",
+            )
+        )
     if counted.unfinished:
         names = ", ".join(counted.unfinished[:5]) + (" …" if len(counted.unfinished) > 5 else "")
         remarks.append(
@@ -269,7 +314,7 @@ def evaluate(
         run.rights += rights_of(record, history)
         run.proposals += proposals_of(record, history)
         written: dict[int, dict[str, Decimal]] = {}
-        run.results += [_result(verdict, written) for verdict in record.verdicts.values()]
+        run.results += [_result(verdict, contract.kpis, written) for verdict in record.verdicts.values()]
         run.findings += _findings(record)
         history.append(record)
         run.records.append(record)
@@ -298,17 +343,18 @@ def _judge_all(
     ]
     for name in in_order(contract.kpis):
         kpi = contract.kpis[name]
-        is_derived = kpi.value.kind in ("derived", "moving_mean", "share_met")
+        is_derived = kpi.value.kind in ("derived", "moving_mean", "share_met", "across")
         if is_derived:
             scopes = scopes_of(kpi, record.verdicts) or ([()] if not kpi.for_each else [])
         else:
             scopes = list(plans[name].scopes)
             scopes += [scope for scope in _promised(kpi, one, plans) if scope not in plans[name].scopes]
         # Levels that depend on nothing but the day are looked up once for all scopes.
-        same = None if has_conditions(kpi) else levels_in_force(kpi, one.period.from_on, (), lambda _name: None)
+        same = None if has_conditions(kpi) else levels_in_force(kpi, one.period.from_on, (), lambda _name: None, part=amounts.part)
         for scope in scopes:
             if is_derived:
                 measured = derive(kpi, name, scope, record.verdicts, history, partial(amounts.measure, scope=scope))
+                _ask_for_enough(kpi, measured, partial(amounts.measure, scope=scope))
             else:
                 measured = _measured(plans[name], scope, one.period, facts, relief, record)
             accumulated = 1
@@ -322,8 +368,17 @@ def _judge_all(
                     scope,
                     partial(amounts.measure, scope=scope),
                     partial(_result_of, record.verdicts, scope=scope),
+                    part=amounts.part,
                 )
-            verdict = judge(name, kpi, scope, one.period, one.version.label, measured, levels)
+            judged = partial(
+                judge, name, kpi, scope, one.period, one.version.label, volumes=Volumes(amounts, scope), part=amounts.part
+            )
+            verdict = judged(measured, levels)
+            if kpi.missing == "previous" and kpi.weight is not None and verdict.score is None:
+                before = _last_judged(history, name, scope)
+                if before is not None:
+                    verdict.carried_score = judged(Measured("measured", value=before.measured.value), levels).score
+                    verdict.measured.note = f"{measured.note + '; ' if measured.note else ''}scored by the value of {before.period}"
             verdict.accumulated = accumulated
             own = dict(scope)
             verdict.money_relieved = any(
@@ -342,6 +397,24 @@ def _measured(
     except CannotCompute as problem:
         record.problems.append(problem)
         return Measured("no_data", note=problem.message)
+
+
+def _ask_for_enough(kpi: Kpi, measured: Measured, total: Callable[[str], Fraction | None]) -> None:
+    """The minimum sample of a KPI that is made of other results: so many scopes, or so much of the measure it names."""
+    if kpi.sample is None or measured.status != "measured":
+        return
+    cases = measured.n if kpi.sample.of is None else total(kpi.sample.of) or Fraction(0)
+    if cases is not None and not is_enough(kpi, cases):
+        measured.status, measured.note = "not_measured", f"{cases} cases are too few"
+
+
+def _last_judged(history: Sequence[Record], name: str, scope: Scope) -> Judged | None:
+    """The newest earlier verdict that had a value."""
+    for record in reversed(history):
+        verdict = record.verdicts.get((name, scope))
+        if verdict is not None and verdict.is_judged:
+            return verdict
+    return None
 
 
 def _promised(kpi: Kpi, one: Planned, plans: Mapping[str, Plan]) -> list[Scope]:
@@ -529,14 +602,29 @@ def _less_deductions(
         at, label = reading(rule.by, record, history, amounts, scope, None)
         if at is None:
             continue
-        drawn = draw(rule.give, at, volumes=Volumes(amounts, scope))
+        drawn = draw(rule.give, at, volumes=Volumes(amounts, scope), part=amounts.part)
         if drawn.amount:
             score -= drawn.amount
             record.line(8, "deduction", scope, f"{rule.name}: {drawn.words}", amount=-drawn.amount, clause=rule.clause, inputs={label: at})
     return score
 
 
-def _result(verdict: Judged, written: dict[int, dict[str, Decimal]]) -> KpiResult:
+def unit_of(name: str, kpis: Mapping[str, Kpi]) -> str:
+    """A KPI's unit; what is made of one other KPI's results has the unit of that one."""
+    seen: set[str] = set()
+    while name in kpis and name not in seen:
+        seen.add(name)
+        kpi = kpis[name]
+        if kpi.unit is not None:
+            return kpi.unit
+        if kpi.value.kind in _PERCENT:
+            return "percent"
+        rests_on_one = kpi.value.moving_mean or kpi.value.across
+        name = rests_on_one.of if rests_on_one is not None else ""
+    return "count"
+
+
+def _result(verdict: Judged, kpis: Mapping[str, Kpi], written: dict[int, dict[str, Decimal]]) -> KpiResult:
     """A verdict as it is printed.  ``written`` keeps levels that many verdicts share, so that each is printed once."""
     kpi, measured = verdict.kpi, verdict.measured
     if id(verdict.levels) not in written:
@@ -563,7 +651,7 @@ def _result(verdict: Judged, written: dict[int, dict[str, Decimal]]) -> KpiResul
         numerator=exact(measured.numerator),
         denominator=exact(measured.denominator),
         value=value,
-        unit=kpi.unit or ("percent" if kpi.value.kind in _PERCENT else "count"),
+        unit=kpi.unit or unit_of(verdict.name, kpis),
         compared=value if verdict.compared is measured.value else shown(verdict.compared),
         status=measured.status,
         target=levels.get("target"),
@@ -591,7 +679,15 @@ def _result(verdict: Judged, written: dict[int, dict[str, Decimal]]) -> KpiResul
         accumulated=verdict.accumulated,
         recomputable=measured.recomputable,
         note=measured.note,
+        kind=kpi.value.kind,
+        times=_times(kpi) if measured.denominator is not None else None,
     )
+
+
+def _times(kpi: Kpi) -> Decimal | None:
+    if kpi.value.rate is not None:
+        return kpi.value.rate.each
+    return Decimal(1) if kpi.value.mean is not None else Decimal(100) if kpi.value.kind in _PERCENT else None
 
 
 def _findings(record: Record) -> list[Remark]:
@@ -620,7 +716,7 @@ def _opening_records(planned: Sequence[Planned], opening: Sequence[Opening]) -> 
         if starts_on < first.period.from_on:
             version, key = first.version, None
             cadence = version.contract.measured
-            anchor = calendar_anchor(cadence.each, anchor_day=cadence.anchor_day)
+            anchor = cadence.anchor
             period = period_containing(cadence.each, anchor, starts_on)
         else:
             inside = [one for one in planned if starts_on in one.period]

@@ -1,23 +1,26 @@
 """Single events as measures: tickets, outages, deliveries, counted into days and kept for percentiles and damages by event.
 
-An event belongs to the day, in the contract's zone, on which it began (or ended, if the measure says so).  Where a
-file of events was delivered, nothing happening is a zero, which is another thing than nothing being delivered.
+An event belongs to the day, in the contract's zone (or the site's, where its KPIs say so), on which it began (or
+ended, if the measure says so).  Where a file of events was delivered, nothing happening is a zero, which is another
+thing than nothing being delivered.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
+from types import MappingProxyType
 
 from contracts import business_time
-from contracts.business_time import Calendar
+from contracts.business_time import Calendar, Pause
 from contracts.document import Contract, EventFilter, FromEvents
 from contracts.errors import CannotCompute
-from contracts.period import Period, zone_named
+from contracts.period import Period
 from scorecards.measurement import Case, Exact, Row, Scope, Series
+from scorecards.measuring import zones_of
 
 _SECONDS = {"seconds": 1, "minutes": 60, "hours": 3600, "days": 86400}
 
@@ -43,6 +46,8 @@ class Counted:
     cases: dict[Series, list[Case]]
     unfinished: list[str]
     """Events without an end whose duration was asked for; they are left out."""
+    unused: list[str] = field(default_factory=list)
+    """Pauses that stop no event's clock: no event of their number is at their site."""
 
 
 def count(
@@ -58,7 +63,13 @@ def count(
     where a measure counts business time in a calendar that is not among ``calendars``.
     """
     declared = {name: one.events for name, one in contract.measures.items() if one.events is not None}
-    zone = zone_named(contract.time_zone)
+    zone_of = zones_of(contract)
+    stopping = {kind for how in declared.values() for kind in how.pauses}
+    stopped: dict[tuple[str, str, str], list[Pause]] = {}
+    for event in events:
+        if event.kind in stopping:
+            stopped.setdefault((event.kind, event.site, event.event_id), []).append(Pause(event.started_at, event.ended_at))
+    used: set[tuple[str, str, str]] = set()
     cells: dict[str, set[tuple[str, Scope]]] = {}
     for event in events:
         cells.setdefault(event.kind, set()).add((event.site, event.dimensions))
@@ -67,9 +78,12 @@ def count(
     cases: dict[Series, list[Case]] = {}
     unfinished: dict[str, None] = {}
     for name, how in declared.items():
-        lasts = duration_in(how, calendars)
+        lasts = duration_in(how, calendars, stopped)
         for event in events:
-            if event.kind != how.kind or not _is_wanted(how, event):
+            if event.kind != how.kind:
+                continue
+            used |= {(kind, event.site, event.event_id) for kind in how.pauses} & stopped.keys()
+            if not _is_wanted(how, event):
                 continue
             moment = event.started_at if how.at == "start" else event.ended_at
             if moment is None or (_needs_end(how) and event.ended_at is None):
@@ -78,7 +92,7 @@ def count(
             amount = _amount(how, event, lasts)
             if amount is None:
                 continue
-            on = moment.astimezone(zone).date()
+            on = moment.astimezone(zone_of(name, event.site)).date()
             if not any(on in period for period in periods):
                 continue
             key = (name, event.site, event.dimensions, on)
@@ -94,19 +108,42 @@ def count(
                 total = sums.get((name, site, dimensions, on), 0)
                 rows.append(Row(site, name, dimensions, on, on + timedelta(days=1), "day", _decimal(total)))
             cases.setdefault(Series(site, name, dimensions), [])
-    return Counted(rows, cases, list(unfinished))
+    return Counted(rows, cases, list(unfinished), sorted({number for _, _, number in set(stopped) - used}))
 
 
-def duration_in(how: FromEvents, calendars: Mapping[str, Calendar]) -> Callable[[Event], Fraction | None]:
-    """How long an event lasted, in seconds: around the clock, or in a calendar's business time."""
+def duration_in(
+    how: FromEvents, calendars: Mapping[str, Calendar], stopped: Mapping[tuple[str, str, str], list[Pause]] = MappingProxyType({})
+) -> Callable[[Event], Fraction | None]:
+    """How long an event lasted, in seconds: around the clock, or in a calendar's business time, without its pauses.
+
+    ``stopped`` are the pauses by their kind, site and the number of the event whose clock they stop.
+    """
+
+    def pauses(event: Event) -> list[Pause]:
+        return [one for kind in how.pauses for one in stopped.get((kind, event.site, event.event_id), ())]
+
     if how.calendar is None:
-        return lambda event: None if event.ended_at is None else _seconds(event.ended_at - event.started_at)
+        return lambda event: None if event.ended_at is None else _running(event.started_at, event.ended_at, pauses(event))
     calendar = calendars.get(how.calendar)
     if calendar is None:
         msg = f"durations are counted in the calendar {how.calendar!r}, which was not handed in"
         raise CannotCompute(msg, f"Put {how.calendar}.yaml beside the contract.")
     clock = business_time.clock(calendar)
-    return lambda event: None if event.ended_at is None else _seconds(clock.elapsed(event.started_at, event.ended_at))
+    return lambda event: (
+        None if event.ended_at is None else _seconds(clock.elapsed(event.started_at, event.ended_at, pauses(event)))
+    )
+
+
+def _running(start: datetime, end: datetime, pauses: Sequence[Pause]) -> Fraction:
+    """The seconds from start to end that no pause covers; pauses may overlap and reach over either end."""
+    # Moments are compared in UTC: two of one zone would be subtracted by their wall clocks.
+    at, stop = start.astimezone(UTC), end.astimezone(UTC)
+    left = timedelta(0)
+    for pause in sorted(pauses, key=lambda one: one.from_at):
+        begins, ends = pause.from_at.astimezone(UTC), stop if pause.until_at is None else pause.until_at.astimezone(UTC)
+        left += max(timedelta(0), min(begins, stop) - at)
+        at = max(at, min(ends, stop))
+    return _seconds(left + max(timedelta(0), stop - at))
 
 
 def _seconds(span: timedelta) -> Fraction:

@@ -123,11 +123,14 @@ def _counts(result: KpiResult, words: Words) -> Derivation | None:
     if result.numerator is None:
         return None
     if result.denominator is None:
-        return Derivation(figure=words("figure.value"), value="", because=words("because.sum", count=_number(result.numerator, words)))
+        key = "because.last" if result.kind == "last" else "because.sum"
+        return Derivation(figure=words("figure.value"), value="", because=words(key, count=_number(result.numerator, words)))
     counts = {"numerator": _number(result.numerator, words), "denominator": _number(result.denominator, words)}
     if result.value is None or result.denominator == 0:
         return Derivation(figure=words("figure.value"), value="", because=words("because.counts_only", **counts))
     key = "because.percent" if result.unit == "percent" else "because.ratio"
+    if result.kind == "rate" and result.times is not None:
+        key, counts["times"] = "because.rate", _number(result.times, words)
     value = formats.quantity(result.value, result.unit, words, most=6)
     return Derivation(figure=words("figure.value"), value=value, because=words(key, value=value, **counts))
 

@@ -14,22 +14,21 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import cast, get_args
 
-from contracts.document import Contract, Example
+from contracts.document import Contract, Example, Measure
 from contracts.errors import Finding, Where
 from contracts.period import (
     GRAIN_UNITS,
     Grain,
     Period,
-    calendar_anchor,
     grain_period,
     is_part,
     period_containing,
     period_of_row,
-    zone_named,
 )
 from scorecards.evaluating import Planned
 from scorecards.events import Event
 from scorecards.measurement import Fact, Opening, Relief, ReliefEffect, Row, Scope
+from scorecards.measuring import zones_of
 
 _ROW_COLUMNS = ("site", "measure", "grain", "value")
 _ROW_OPTIONAL = ("starts_on", "starts_at", "known_at", "n")
@@ -197,8 +196,36 @@ def read_rows(data: bytes, contract: Contract, planned: Callable[[date], Sequenc
             if known_at < earlier[0]:
                 continue
         kept[key] = (known_at, row, line)
+    read.refused += _larger_than_their_whole(kept, contract, name)
     read.rows = [row for _, row, _ in kept.values()]
     return read
+
+
+def _larger_than_their_whole(
+    kept: dict[tuple[object, ...], tuple[datetime | None, Row, int]], contract: Contract, name: str
+) -> list[Finding]:
+    """Takes out the rows of a part that is larger than the whole of the same span, and says so.
+
+    Which of the two is wrong is unknown; the part is the one that is not believed, because a whole without a part is left
+    out of both, and other parts of the same whole may be right.
+    """
+    found: dict[tuple[object, ...], Finding] = {}
+    for key, (_, row, line) in kept.items():
+        whole_name = contract.measures[row.measure].part_of
+        if whole_name is None or row.value is None:
+            continue
+        whole = kept.get((row.site, whole_name, *key[2:]))
+        if whole is None or whole[1].value is None or row.value <= whole[1].value:
+            continue
+        found[key] = Finding(
+            "error",
+            Where(path="$.value", line=line, value=f"{row.value:f}", name=name),
+            f"{row.measure} is {row.value:f}, more than the {whole[1].value:f} of {whole_name} (line {whole[2]}) that it is part of",
+            "Correct one of the two; until then the span has no part and is left out.",
+        )
+    for key in found:
+        del kept[key]
+    return list(found.values())
 
 
 def _finding(bad: _Bad, line: int, record: Mapping[str, str], name: str) -> Finding:
@@ -211,9 +238,9 @@ class _PeriodCheck:
 
     def __init__(self, contract: Contract, planned: Callable[[date], Sequence[Planned]]) -> None:
         self.contract, self.planned = contract, planned
-        self.zone = zone_named(contract.time_zone)
+        self.zone_of = zones_of(contract)
         cadence = contract.measured
-        self.unit, self.anchor = cadence.each, calendar_anchor(cadence.each, anchor_day=cadence.anchor_day)
+        self.unit, self.anchor = cadence.each, cadence.anchor
         self._spans: dict[tuple[date, str], Period] = {}
 
     def span(self, starts_on: date, grain: Grain) -> Period:
@@ -245,6 +272,19 @@ class _PeriodCheck:
         return span
 
 
+def may_be_negative(measure: Measure) -> bool:
+    """Whether a value of it below zero can be believed; a charge may be a credit note, a reported result a change."""
+    return measure.money or measure.given or measure.may_be_negative
+
+
+def _check_site(record: Mapping[str, str], contract: Contract) -> None:
+    """A contract that lists its scope of work speaks of those sites and of itself (no site), and of no other."""
+    known = dict.fromkeys(work.site for work in contract.scope)
+    site = record.get("site", "")
+    if known and site and site not in known:
+        raise _Bad("site", f"the contract has no site {site!r}", f"Use one of its scope ({', '.join(known)}), or add it there.")
+
+
 def _row(
     record: Mapping[str, str], contract: Contract, known: Sequence[str], periods: _PeriodCheck
 ) -> tuple[Row, datetime | None]:
@@ -260,9 +300,15 @@ def _row(
     grain = record["grain"]
     if grain not in get_args(Grain):
         raise _Bad("grain", f"{grain!r} is no grain", f"Use one of {', '.join(get_args(Grain))}.")
+    _check_site(record, contract)
     dimensions = _dimensions(record, known, contract)
     value = _number(record["value"], "value") if record["value"] else None
+    if value is not None and value < 0 and not may_be_negative(contract.measures[measure]):
+        raise _Bad("value", f"{measure} is {value}, and a count cannot be less than nothing",
+                   f"Correct it, or write may_be_negative: true under measures.{measure}.")
     n = _number(record["n"], "n") if record.get("n") else None
+    if n is not None and n < 0:
+        raise _Bad("n", f"a result cannot rest on {n} cases", "Write how many cases there were, or leave n empty.")
     known_at = _moment(record["known_at"], "known_at") if record.get("known_at") else None
     part = ""
     if grain in GRAIN_UNITS:
@@ -273,9 +319,10 @@ def _row(
         if not record.get("starts_at"):
             raise _Bad("starts_at", f"a row of {grain} needs the moment it starts", "Write starts_at with its offset.")
         starts_at = _moment(record["starts_at"], "starts_at")
-        if period_of_row(cast("Grain", grain), starts_at, periods.unit, periods.anchor, periods.zone) is None:
+        zone = periods.zone_of(measure, record["site"])
+        if period_of_row(cast("Grain", grain), starts_at, periods.unit, periods.anchor, zone) is None:
             raise _Bad("starts_at", f"the {grain} from {starts_at} reaches over the end of a period", "Cut it there.")
-        starts_on = starts_at.astimezone(periods.zone).date()
+        starts_on = starts_at.astimezone(zone).date()
         periods.span(starts_on, "day")
         until_on, part = starts_on + timedelta(days=1), starts_at.astimezone(UTC).isoformat()
     return Row(record["site"], measure, dimensions, starts_on, until_on, grain, value, n, part), known_at
@@ -306,6 +353,7 @@ def _relief(record: Mapping[str, str], contract: Contract) -> Relief:
     from_on, until_on = _day(record["from"], "from"), _day(record["until"], "until")
     if until_on <= from_on:
         raise _Bad("until", f"the span ends on {until_on}, not after it begins", "until is the first day after.")
+    _check_site(record, contract)
     kpi = record.get("kpi") or None
     if kpi is not None and kpi not in contract.kpis:
         raise _Bad("kpi", f"the contract has no KPI {kpi!r}", f"Use one of {', '.join(contract.kpis)}, or leave it empty.")
@@ -347,6 +395,7 @@ def _opening(record: Mapping[str, str], contract: Contract) -> Opening:
         _number(record["value"], "value")
     if fact == "met" and record["value"].strip().lower() not in _TRUE | _FALSE:
         raise _Bad("value", f"{record['value']!r} says neither met nor missed", "Write true or false.")
+    _check_site(record, contract)
     kpi = record.get("kpi") or None
     if kpi is not None and kpi not in contract.kpis:
         raise _Bad("kpi", f"the contract has no KPI {kpi!r}", f"Use one of {', '.join(contract.kpis)}, or leave it empty.")
@@ -367,13 +416,16 @@ def read_events(data: bytes, contract: Contract, *, name: str = "") -> tuple[lis
         refused = _header(text, ("event_id", "site", "kind", "started_at"), name)
     if refused:
         return [], refused
-    kept: dict[tuple[str, str, str], Event] = {}
+    kept: dict[tuple[str, str, str, datetime | None], Event] = {}
+    stopping = {kind for one in contract.measures.values() if one.events is not None for kind in one.events.pauses}
     for line, record, bad_line in _lines(text):
         try:
             if bad_line is not None:
                 raise bad_line
             event = _event(record, contract)
-            key = (event.event_id, event.site, event.kind)
+            # One event waits as often as it must, so its pauses are told apart by when they begin.
+            at = event.started_at if event.kind in stopping else None
+            key = (event.event_id, event.site, event.kind, at)
             if key in kept:
                 raise _Bad("event_id", f"the event {event.event_id!r} stands twice", "Keep one row for each event.")
         except _Bad as bad:
@@ -384,10 +436,12 @@ def read_events(data: bytes, contract: Contract, *, name: str = "") -> tuple[lis
 
 
 def _event(record: Mapping[str, str], contract: Contract) -> Event:
-    kinds = sorted({one.events.kind for one in contract.measures.values() if one.events is not None})
+    declared = [one.events for one in contract.measures.values() if one.events is not None]
+    kinds = sorted({kind for one in declared for kind in (one.kind, *one.pauses)})
     if record["kind"] not in kinds:
         wanted = ", ".join(kinds) or "none"
         raise _Bad("kind", f"no measure of the contract counts events of the kind {record['kind']!r}", f"Use one it counts ({wanted}).")
+    _check_site(record, contract)
     if not record["event_id"]:
         raise _Bad("event_id", "the event has no number", "Number each event, so that it can be found again.")
     started_at = _moment(record["started_at"], "started_at")
@@ -395,6 +449,12 @@ def _event(record: Mapping[str, str], contract: Contract) -> Event:
     if ended_at is not None and ended_at < started_at:
         raise _Bad("ended_at", f"the event ends at {ended_at}, before it begins", "Correct one of the two moments.")
     value = _number(record["value"], "value") if record.get("value") else None
+    if value is not None and value < 0:
+        for name, one in contract.measures.items():
+            how = one.events
+            if how is not None and how.kind == record["kind"] and (how.take == "value" or how.value_percent) and not may_be_negative(one):
+                raise _Bad("value", f"the value is {value}, and {name} cannot be less than nothing",
+                           f"Correct it, or write may_be_negative: true under measures.{name}.")
     own = _dimensions(record, _EVENT_COLUMNS, contract)
     return Event(record["event_id"], record["site"], record["kind"], started_at, ended_at, value, own)
 
@@ -412,12 +472,12 @@ def events_of_example(example: Example) -> list[Event]:
 
 def rows_of_example(example: Example, contract: Contract) -> tuple[list[Row], list[Relief], list[Opening]]:
     """What an example starts from, as the values that judging takes."""
-    zone = zone_named(contract.time_zone)
+    zone_of = zones_of(contract)
     cadence = contract.measured
-    anchor = calendar_anchor(cadence.each, anchor_day=cadence.anchor_day)
+    anchor = cadence.anchor
     latest: dict[tuple[object, ...], tuple[datetime | None, Row]] = {}
     for one in example.given.data:
-        on = one.starts_on if one.starts_on is not None else (one.starts_at or _NEVER).astimezone(zone).date()
+        on = one.starts_on if one.starts_on is not None else (one.starts_at or _NEVER).astimezone(zone_of(one.measure, one.site)).date()
         own = tuple(sorted((name, value) for name, value in one.dimensions.items() if value))
         until = on + timedelta(days=1)
         if one.grain in GRAIN_UNITS:

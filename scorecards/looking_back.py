@@ -28,6 +28,8 @@ def _needs(contract: Contract) -> Iterator[int]:
     for kpi in contract.kpis.values():
         if kpi.repeat is not None:
             yield kpi.repeat.last
+        if kpi.missing == "previous" and kpi.weight is not None:
+            yield FOR_EVER
         if kpi.value.moving_mean is not None:
             yield kpi.value.moving_mean.periods
         if kpi.value.derived is not None and _looks_back(kpi.value.derived):

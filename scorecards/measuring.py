@@ -6,14 +6,15 @@ them becomes 0 or 100.  Percentages are never averaged here; a ratio's sides are
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from types import MappingProxyType
+from zoneinfo import ZoneInfo
 
-from contracts.document import Counts, Intervals, Kpi, Measure, Percentile, Signed, Stratified, Term
+from contracts.document import Contract, Counts, Intervals, Kpi, Measure, Percentile, Signed, Stratified, Term
 from contracts.errors import CannotCompute
-from contracts.period import Period
+from contracts.period import Period, zone_named
 from scorecards.measurement import EMPTY, Exact, Facts, Relief, Scope, Series, Span, Tally, scope_of
 from scorecards.scorecard import Status
 
@@ -64,6 +65,19 @@ def measures_of(kpi: Kpi) -> list[str]:
         pairs += [value.percentile.of, *(one.measure for one in value.percentile.histogram)]
     names = [name for counts in pairs if counts is not None for name, _ in side(counts).terms]
     return list(dict.fromkeys(names))
+
+
+def zones_of(contract: Contract) -> Callable[[str, str], ZoneInfo]:
+    """Whose midnight cuts the days of a measure at a site: the contract's, or the site's where its KPIs say so."""
+    by_site = {
+        measure
+        for kpi in contract.kpis.values()
+        if kpi.zone == "site"
+        for measure in (*measures_of(kpi), *([kpi.sample.of] if kpi.sample is not None and kpi.sample.of is not None else []))
+    }
+    own = {work.site: zone_named(work.time_zone) for work in reversed(contract.scope) if work.time_zone is not None}
+    common = zone_named(contract.time_zone)
+    return lambda measure, site: own.get(site, common) if measure in by_site else common
 
 
 @dataclass(slots=True)

@@ -91,6 +91,10 @@ class KpiResult(Struct, frozen=True, kw_only=True, omit_defaults=False):
     """False for a reported value, whose counts nobody delivered."""
     note: str | None = None
     """One sentence on an unusual outcome, in the contract's own terms."""
+    kind: str = ""
+    """How the value is made, in the contract's word: ``ratio``, ``sum``, ``last`` …; empty in results of before it was told."""
+    times: Decimal | None = None
+    """What numerator ÷ denominator is multiplied by: 100 for a percentage, 1000 for a rate per thousand."""
 
 
 class Line(Struct, frozen=True, kw_only=True):

@@ -21,6 +21,7 @@ from decimal import (
     Decimal,
 )
 from fractions import Fraction
+from types import MappingProxyType
 
 from contracts.curve import Curve, Drawn, Step, draw
 from contracts.document import Contract, Gate, Kpi, Levels, LevelShare, Mode, Precision
@@ -87,6 +88,8 @@ class Judged:
     weight_used: Fraction | None = None
     accumulated: int = 1
     """How many periods' counts the value rests on, where counts accumulate until there are enough."""
+    carried_score: Fraction | None = None
+    """What the last judged value scores under the levels of this period, where the contract carries it."""
     money_relieved: bool = False
     """Relief cancelled the money; the verdict stands."""
     findings: list[str] = field(default_factory=list)
@@ -132,21 +135,29 @@ def is_exceeded(kpi: Kpi, value: Fraction, levels: Mapping[str, Fraction], level
     return value < levels[level] if kpi.better == "lower" else value > levels[level]
 
 
+_WHOLE = Fraction(1)
+
+
 def levels_in_force(
     kpi: Kpi,
     on: date,
     scope: Scope,
     volume: Callable[[str], Fraction | None],
     result: Callable[[str], Fraction | None] = lambda _name: None,
+    *,
+    part: Fraction = _WHOLE,
 ) -> dict[str, Fraction]:
     """The named levels of a day and scope; a later entry wins over an earlier one that also holds.
+
+    ``part`` is how much of a whole period this one is; where the KPI says so, its numbers shrink with it.
 
     ``volume`` gives a measure's sum for the same scope and period, ``result`` another KPI's value, for levels that
     follow one.  A level whose figure is missing is not in force.
     """
     found: dict[str, Fraction] = {}
+    times = part if kpi.part_period == "pro_rata" else _WHOLE
     if kpi.target is not None:
-        found["target"] = Fraction(kpi.target)
+        found["target"] = Fraction(kpi.target) * times
     own = dict(scope)
     for entry in kpi.levels:
         if not _holds(entry, on, own, volume):
@@ -158,7 +169,7 @@ def levels_in_force(
                 if whole is not None:
                     found[name] = Fraction(number.percent) / 100 * whole
             else:
-                found[name] = Fraction(number)
+                found[name] = Fraction(number) * times
     return found
 
 
@@ -198,9 +209,12 @@ def judge(
     version: str,
     measured: Measured,
     levels: dict[str, Fraction],
+    *,
+    volumes: Mapping[str, Fraction] = MappingProxyType({}),
+    part: Fraction = _WHOLE,
 ) -> Judged:
     """The verdict on a measured value.  Nothing but a measured value is judged, unless the contract says what a
-    zero denominator counts as.
+    zero denominator counts as.  ``volumes`` and ``part`` are for curves with an allowance, see :func:`contracts.curve.draw`.
     """
     verdict = Judged(name, kpi, scope, period, version, measured, levels)
     if measured.status == "no_volume" and kpi.no_volume in ("met", "missed"):
@@ -216,14 +230,14 @@ def judge(
     verdict.met = is_met(kpi, value, levels, "target")
     _band(verdict, value)
     if kpi.score is not None:
-        drawn = _drawn(verdict, "score", kpi.score, value)
+        drawn = _drawn(verdict, "score", kpi.score, value, volumes, part)
         verdict.score = drawn.amount
         if drawn.amount is None and drawn.words:
             verdict.findings.append(f"score: {drawn.words}")
     elif kpi.weight is not None and verdict.met is not None:
         verdict.score = Fraction(100 if verdict.met else 0)
     if kpi.points is not None:
-        drawn = _drawn(verdict, "points", kpi.points, value)
+        drawn = _drawn(verdict, "points", kpi.points, value, volumes, part)
         # A table of points lists failures; what lies outside of it earns none.  A gap inside it is a fault.
         verdict.points_base = Fraction(0) if drawn.is_beyond else drawn.amount
         if verdict.points_base is None and drawn.words:
@@ -231,10 +245,17 @@ def judge(
     return verdict
 
 
-def _drawn(verdict: Judged, what: str, curve: Curve, value: Fraction) -> Drawn:
+def _drawn(
+    verdict: Judged,
+    what: str,
+    curve: Curve,
+    value: Fraction,
+    volumes: Mapping[str, Fraction] = MappingProxyType({}),
+    part: Fraction = _WHOLE,
+) -> Drawn:
     """The curve at the value; a curve that cannot be drawn there is a finding, and stops nothing else."""
     try:
-        return draw(curve, value, verdict.levels, explain=False)
+        return draw(curve, value, verdict.levels, volumes=volumes, part=part, explain=False)
     except CannotCompute as problem:
         verdict.findings.append(f"{what}: {problem.message}")
         return Drawn(amount=None)
@@ -294,7 +315,7 @@ def combine(contract: Contract, verdicts: Sequence[Judged]) -> ScoreOf:
             weights[verdict.name] = Fraction(kpi.weight)
         score = Fraction(0) if verdict.name in zeroed and verdict.score is not None else verdict.score
         if score is None and kpi.missing != "reweight":
-            score = Fraction(0 if kpi.missing == "zero" else 100)
+            score = verdict.carried_score if kpi.missing == "previous" else Fraction(0 if kpi.missing == "zero" else 100)
         if score is not None:
             scored.setdefault(verdict.name, []).append((verdict, score))
     if not scored:

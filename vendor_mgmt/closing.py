@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from contracts import agreements
-from contracts.period import Period, calendar_anchor, period_containing
+from contracts.period import Period, period_containing
 from scorecards.evaluating import Version, plan_periods
 from vendor_mgmt.database import transaction
 from vendor_mgmt.intake.pull import Pulled
@@ -67,9 +67,9 @@ def ended_periods(versions: list[Version], at: datetime) -> list[Period]:
         return []
     cadence = versions[0].contract.measured
     today = at.astimezone(ZoneInfo(versions[0].contract.time_zone)).date()
-    running = period_containing(cadence.each, calendar_anchor(cadence.each, anchor_day=cadence.anchor_day), today)
+    running = period_containing(cadence.each, cadence.anchor, today)
     planned = plan_periods(versions, running.from_on)
-    return sorted({one.whole for one in planned if one.whole.until_on <= today})
+    return sorted({one.whole for one in planned if max(one.whole.until_on, one.period.until_on) <= today})
 
 
 @runs.register(CLOSE)

@@ -20,7 +20,7 @@ import msgspec
 
 from contracts import agreements
 from contracts.document import Contract
-from contracts.period import Period, calendar_anchor, period_containing
+from contracts.period import Period, period_containing
 from scorecards import composing
 from scorecards import queries as scorecard_queries
 from scorecards.evaluating import Evaluation, Planned, Version, evaluate, plan_periods
@@ -178,7 +178,7 @@ def planned_for(versions: Sequence[Version], on: date) -> list[Planned]:
     if not versions:
         return []
     cadence = versions[0].contract.measured
-    whole = period_containing(cadence.each, calendar_anchor(cadence.each, anchor_day=cadence.anchor_day), on)
+    whole = period_containing(cadence.each, cadence.anchor, on)
     return [one for one in plan_periods(versions, whole.until_on) if whole.overlaps(one.period) and whole == one.whole]
 
 

@@ -8,7 +8,7 @@ from fractions import Fraction
 
 from contracts.document import Base, Contract
 from contracts.errors import CannotCompute
-from contracts.period import Period
+from contracts.period import Period, period_containing, periods
 from scorecards.measurement import EMPTY, Facts, Scope, Series
 from scorecards.pricing.ledger import covers, restrict
 
@@ -24,6 +24,23 @@ class Amounts:
     whole: Period
     """The uncut period, of which ``period`` may be a part."""
     _sums: dict[tuple[str, Scope], Fraction | None] = field(default_factory=dict)
+    _part: Fraction | None = None
+
+    @property
+    def part(self) -> Fraction:
+        """How much of a whole period this one is: less than 1 where it is cut short, more where a part was added to it."""
+        if self._part is None:
+            self._part = self._share()
+        return self._part
+
+    def _share(self) -> Fraction:
+        if self.whole.covers(self.period):
+            return self.period.share_of(self.whole)
+        cadence = self.contract.measured
+        first = period_containing(cadence.each, cadence.anchor, self.period.from_on)
+        wholes = periods(cadence.each, cadence.anchor, first.from_on, self.period.until_on)
+        last = period_containing(cadence.each, cadence.anchor, self.period.last_on)
+        return sum((self.period.share_of(one) for one in (*wholes[:-1], last)), Fraction(0))
 
     def names(self, name: str) -> list[str]:
         """What the base exists for: ``site`` and dimensions, or nothing for a contract-wide amount."""
@@ -68,7 +85,7 @@ class Amounts:
             return self.measure(base.measure, scope)
         if base.fixed is not None:
             whole = Fraction(base.fixed)
-            return whole if base.per == "year" else whole * self.period.share_of(self.whole)
+            return whole if base.per == "year" else whole * self.part
         if base.percent is not None and base.of is not None:
             of = self.amount(base.of, scope)
             return None if of is None else Fraction(base.percent) / 100 * of

@@ -56,7 +56,7 @@ def pay_amount(
             number, label = reading(pay.by, now, history, amounts, scope, verdict)
             if number is None:
                 return None
-            drawn = draw(written, number, levels, volumes=Volumes(amounts, scope))
+            drawn = draw(written, number, levels, volumes=Volumes(amounts, scope), part=amounts.part)
             inputs[label] = number
             if drawn.amount is None:
                 if not drawn.is_beyond:
@@ -130,7 +130,7 @@ def _multiply(
         assert factor.curve is not None
         at, _ = reading(factor.by, now, history, amounts, scope, verdict)
         levels = verdict.levels if verdict is not None else {}
-        number = None if at is None else draw(factor.curve, at, levels, volumes=Volumes(amounts, scope)).amount
+        number = None if at is None else draw(factor.curve, at, levels, volumes=Volumes(amounts, scope), part=amounts.part).amount
     if number is None or (factor.divide and number == 0):
         msg = f"{rule} is multiplied by {name}, which has no value in {now.period}"
         raise CannotCompute(msg, "Deliver it, or write a number.")

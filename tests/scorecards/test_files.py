@@ -18,7 +18,8 @@ currency: EUR
 time_zone: Europe/Lisbon
 in_force: {from: 2026-01-01, until: 2027-01-01}
 dimensions: [workstream]
-measures: {due: {}, in_time: {part_of: due}, tickets: {events: {kind: ticket}}}
+measures: {due: {}, in_time: {part_of: due}, tickets: {events: {kind: ticket}}, drift: {may_be_negative: true}, charge: {money: true},
+  growth: {given: true}, refunds: {events: {kind: refund, take: value}}}
 kpis:
   tat: {title: In time, value: {ratio: {of: in_time, to: due}}, target: 90, no_volume: not_judged}
 """
@@ -26,8 +27,8 @@ HEADING = "site,measure,starts_on,grain,value,workstream,known_at\n"
 GOOD = "a,due,2026-01-01,month,100,,\na,in_time,2026-01-01,month,95,,\n"
 
 
-def scored(folder: Path, data: str | bytes, **more: str) -> tuple[int, dict[str, Any]]:
-    (folder / "contract.yaml").write_text(CONTRACT, encoding="utf-8")
+def scored(folder: Path, data: str | bytes, contract: str = CONTRACT, **more: str) -> tuple[int, dict[str, Any]]:
+    (folder / "contract.yaml").write_text(contract, encoding="utf-8")
     (folder / "data.csv").write_bytes(data if isinstance(data, bytes) else data.encode())
     arguments = [str(folder / "contract.yaml"), str(folder / "data.csv"), "--json"]
     for name, text in more.items():
@@ -54,6 +55,7 @@ def scored(folder: Path, data: str | bytes, **more: str) -> tuple[int, dict[str,
         ("a,due,2026-02-01,month,5,,,,,", "cells under"),
         ("a,due,2026-02-01,hour,5,,", "needs the moment it starts"),
         ("a,due,2026-02-01,month,5,,yesterday", "is not a moment"),
+        ("a,due,2026-02-01,month,-5,,", "a count cannot be less than nothing"),
     ],
 )
 def test_a_row_that_cannot_be_used_is_named_and_the_others_are_scored(tmp_path: Path, row: str, says: str) -> None:
@@ -64,6 +66,46 @@ def test_a_row_that_cannot_be_used_is_named_and_the_others_are_scored(tmp_path: 
     assert one["where"].startswith("data.csv:4:")
     assert one["repair"]
     assert [(r["value"], r["met"]) for r in result["results"] if r["from"] == "2026-01-01"] == [("95", True)]
+
+
+def test_a_part_that_is_larger_than_its_whole_is_refused_with_the_line_of_the_whole_and_the_other_days_stand(tmp_path: Path) -> None:
+    days = "a,due,2026-01-01,day,100,,\na,in_time,2026-01-01,day,95,,\na,due,2026-01-02,day,10,,\na,in_time,2026-01-02,day,11,,\n"
+    code, result = scored(tmp_path, HEADING + days)
+    assert code == 1
+    [one] = result["findings"]
+    assert one["where"].startswith("data.csv:5:0 $.value"), one["where"]
+    assert one["message"] == "in_time is 11, more than the 10 of due (line 4) that it is part of"
+    assert one["repair"]
+    [judged] = [r for r in result["results"] if r["site"] == "a"]
+    assert (judged["value"], judged["spans_present"], judged["spans_unpaired"]) == ("95", "1", "1")
+
+
+def test_a_site_that_the_scope_of_work_does_not_name_is_refused_in_every_file(tmp_path: Path) -> None:
+    code, result = scored(
+        tmp_path,
+        HEADING + GOOD + "c,due,2026-01-01,month,5,,\n",
+        CONTRACT + "scope: [{site: a}]\n",
+        relief="site,from,until\nd,2026-01-05,2026-01-06\n",
+        opening="starts_on,site,kpi,fact,value\n2025-12-01,e,tat,met,true\n",
+        events="event_id,site,kind,started_at\n1,f,ticket,2026-01-05T10:00:00Z\n",
+    )
+    assert code == 1
+    said = sorted((one["where"], one["message"], one["repair"]) for one in result["findings"])
+    assert [message for _, message, _ in said] == [f"the contract has no site {name!r}" for name in "cfed"]
+    assert all(".site" in where and "(a)" in repair for where, _, repair in said)
+    assert [(r["site"], r["value"]) for r in result["results"]] == [("a", "95")]
+
+
+def test_what_may_lie_below_zero_does(tmp_path: Path) -> None:
+    rows = "".join(f"a,{measure},2026-01-01,month,-5,,\n" for measure in ("drift", "charge", "growth"))
+    code, result = scored(tmp_path, HEADING + GOOD + rows)
+    assert (code, result["findings"]) == (0, [])
+
+
+def test_a_whole_corrected_later_is_the_one_its_part_is_held_against(tmp_path: Path) -> None:
+    rows = "a,due,2026-01-01,month,90,,2026-02-01T08:00:00Z\na,in_time,2026-01-01,month,95,,\n"
+    assert scored(tmp_path, HEADING + rows)[0] == 1
+    assert scored(tmp_path, HEADING + rows + "a,due,2026-01-01,month,100,,2026-02-02T08:00:00Z\n")[0] == 0
 
 
 def test_a_later_row_with_the_same_key_is_a_correction(tmp_path: Path) -> None:
@@ -92,13 +134,13 @@ def test_relief_opening_and_events_are_refused_row_by_row_too(tmp_path: Path) ->
         relief="site,kpi,from,until,effect,share\na,tat,2026-01-05,2026-01-01,,\na,tot,2026-01-01,2026-01-02,,\na,tat,2026-01-01,2026-01-02,,half\n",
         opening="starts_on,site,kpi,fact,value\n2025-12-01,a,tat,met,perhaps\n2025-12-01,a,tat,mood,1\n",
         events="event_id,site,kind,started_at,ended_at,value\n1,a,ticket,2026-01-05T10:00:00,,\n2,a,outage,2026-01-05T10:00:00Z,,\n"
-        "3,a,ticket,2026-01-05T10:00:00Z,2026-01-04T10:00:00Z,\n4,a,ticket,2026-01-05T10:00:00Z,,\n4,a,ticket,2026-01-05T10:00:00Z,,\n",
+        "3,a,ticket,2026-01-05T10:00:00Z,2026-01-04T10:00:00Z,\n6,a,refund,2026-01-05T10:00:00Z,,-1\n4,a,ticket,2026-01-05T10:00:00Z,,\n4,a,ticket,2026-01-05T10:00:00Z,,\n",
     )
     assert code == 1
     said = " | ".join(f"{one['where']} {one['message']}" for one in result["findings"])
     for words in (
         "not after it begins", "no KPI 'tot'", "'half' is not a number", "neither met nor missed", "'mood' is no fact",
-        "has no offset", "of the kind 'outage'", "before it begins", "stands twice",
+        "refunds cannot be less than nothing", "has no offset", "of the kind 'outage'", "before it begins", "stands twice",
     ):  # fmt: skip
         assert words in said
     assert result["results"][0]["value"] == "95"

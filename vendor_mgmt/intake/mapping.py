@@ -34,6 +34,7 @@ class KnownMeasure(msgspec.Struct, frozen=True, kw_only=True):
 
     part_of: str | None = None
     is_money: bool = False
+    may_be_negative: bool = False
 
 
 class Known(msgspec.Struct, frozen=True, kw_only=True):
@@ -305,8 +306,8 @@ class Mapper:
             for check in self.source.checks_in_force
             if check.check in ("negative", "range", "whole")
             and (not check.measures or measure in check.measures)
-            # A charge may be a credit note.
-            and not (check.check == "negative" and known.is_money and not check.measures)
+            # A charge may be a credit note, and a deviation lie below zero.
+            and not (check.check == "negative" and (known.is_money or known.may_be_negative) and not check.measures)
         )
         is_plain = number.scale == 1 and all(check.check in ("negative", "whole") for check in checks)
         n_column = None if number.n is None else self._at[number.n]

@@ -154,7 +154,12 @@ async def known(connection: Connection[Any], document: Source, moment: datetime)
     measures = await connection.fetch(_MEASURES, document.vendor)
     return Known(
         sites={row["code"]: KnownSite(id=row["id"], today=moment.astimezone(ZoneInfo(row["time_zone"])).date()) for row in sites},
-        measures={row["name"]: KnownMeasure(part_of=row["part_of"], is_money=row["money"] == "true") for row in measures},
+        measures={
+            row["name"]: KnownMeasure(
+                part_of=row["part_of"], is_money=row["money"] == "true", may_be_negative="true" in (row["negative"], row["given"])
+            )
+            for row in measures
+        },
     )
 
 
@@ -164,7 +169,8 @@ _SITES = """
 
 # Where versions differ about a measure, the one agreed last counts.
 _MEASURES = """
-    SELECT DISTINCT ON (m.key) m.key AS name, m.value ->> 'part_of' AS part_of, m.value ->> 'money' AS money
+    SELECT DISTINCT ON (m.key) m.key AS name, m.value ->> 'part_of' AS part_of, m.value ->> 'money' AS money,
+           m.value ->> 'may_be_negative' AS negative, m.value ->> 'given' AS given
     FROM contract_version cv JOIN contract c ON c.id = cv.contract JOIN vendor v ON v.id = c.vendor
     CROSS JOIN LATERAL jsonb_each(coalesce(cv.document -> 'measures', '{}')) AS m
     WHERE $1::text IS NULL OR v.code = $1

@@ -1,0 +1,116 @@
+"""What `contract check` says about measuring: figures over scopes, clocks, part periods, zones, and how much may be allotted."""
+
+from __future__ import annotations
+
+import pytest
+
+from contracts.checking import check
+from contracts.document import Contract
+from contracts.errors import Finding
+from contracts.explaining import explain
+from contracts.reading import read
+
+GOOD = """contract: M-1
+title: Measured in many ways
+vendor: harbour
+time_zone: Europe/Lisbon
+in_force: {from: 2026-01-16, until: 2028-01-01}
+measured: {each: month, parts: merge}
+calendars: [office]
+scope: [{site: lisbon, time_zone: Europe/Lisbon}, {site: azores, time_zone: Atlantic/Azores}]
+measures:
+  audited: {}
+  correct: {part_of: audited}
+  missed: {may_be_negative: true}
+  hours: {events: {kind: ticket, take: hours, calendar: office, pauses: [waiting, ordered]}}
+  invoice: {money: true}
+kpis:
+  accuracy: {title: Accuracy, value: {ratio: {of: correct, to: audited}}, target: 95, no_volume: not_judged, weight: 60,
+             missing: previous, zone: site}
+  spread: {title: Spread, value: {across: {of: accuracy, take: spread}}, for_each: [], better: lower, target: 5}
+  high: {title: High, value: {across: {of: accuracy, take: percentile, percent: 90, method: linear}}, for_each: []}
+  missed: {title: Missed, value: {count: missed}, better: lower, target: 3, part_period: pro_rata, weight: 40}
+  hours: {title: Hours, value: {sum: hours}, unit: hours, better: lower}
+scoring: {allocation: {in_all: 100, to_one: 60}}
+money:
+  bases:
+    invoice: {measure: invoice}
+    at_risk: {percent: 12, of: invoice, allocation: {in_all: 150, to_one: 40}}
+    quality: {percent: 50, of: at_risk}
+  credits:
+    - {for: accuracy, pay: {percent: 80, of: quality}}
+    - {for: missed, pay: {of: at_risk, percent: {each: {give: 5, allowance: {number: 3, part_period: pro_rata}}, at_most: 30}}}
+  caps: [{percent: 100, of: at_risk}]
+"""
+
+
+def findings(text: str) -> list[Finding]:
+    reading = read(text.encode(), Contract, name="contract.yaml")
+    assert reading.document is not None, reading.findings
+    return check(reading.document)
+
+
+def test_a_sound_contract_has_no_findings() -> None:
+    assert findings(GOOD) == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "path", "says"),
+    [
+        ("of: accuracy, take: spread", "of: hours, take: spread", "", None),
+        ("of: accuracy, take: spread}}, for_each: []", "of: accuracy, take: spread}}, for_each: [site]", "$.kpis.spread", "one result"),
+        ("of: accuracy, take: spread", "of: spread, take: spread", "$.kpis.spread", "computed from each other"),
+        ("of: accuracy, take: spread", "of: acuracy, take: spread", "$.kpis.spread", "'acuracy' is no KPI"),
+        ("value: {count: missed}", "value: {last: missed}", "$.kpis.missed.part_period", "does not shrink"),
+        ("pauses: [waiting, ordered]", "pauses: [ticket]", "$.measures.hours.events.pauses", "its own clock"),
+        ("take: hours, calendar: office", "calendar: office", "$.measures.hours.events.pauses", "pauses change nothing"),
+        (", time_zone: Europe/Lisbon}, {site: azores, time_zone: Atlantic/Azores}", "}", "$.kpis.accuracy.zone", "time zone of its own"),
+        ("value: {count: missed}", "value: {count: correct}", "$.kpis.missed.zone", "correct is counted by days of the contract here"),
+        (" weight: 60,", "", "$.kpis.accuracy.missing", "nothing is carried"),
+        ("in_all: 100, to_one: 60", "to_one: 50", "$.scoring.allocation.to_one", "accuracy has 60 % of the score"),
+        ("in_all: 100, to_one: 60", "in_all: 90", "$.scoring.allocation.in_all", "100 % of the score are allotted"),
+        ("percent: 80, of: quality", "percent: 90, of: quality", "at_risk.allocation.to_one", "accuracy has 45 % of at_risk"),
+        ("in_all: 150, to_one: 40", "in_all: 60, to_one: 40", "at_risk.allocation.in_all", "70 % of at_risk are allotted"),
+    ],
+)
+def test_a_fault_is_found_at_its_place_with_a_repair(old: str, new: str, path: str, says: str | None) -> None:
+    assert old in GOOD
+    found = findings(GOOD.replace(old, new, 1))
+    if says is None:
+        assert found == []
+        return
+    own = [one for one in found if says in one.message]
+    assert own, found
+    assert path in str(own[0].where)
+    assert own[0].repair
+
+
+@pytest.mark.parametrize(
+    ("part", "says"),
+    [
+        ("value: {across: {of: a, take: percentile}}", "percent belongs to take: percentile"),
+        ("value: {across: {of: a, take: median, percent: 50}}", "percent belongs to take: percentile"),
+        ("value: {across: {of: a, take: percentile, percent: 101}}", "there is no percentile 101"),
+    ],
+)
+def test_what_cannot_be_meant_cannot_be_read(part: str, says: str) -> None:
+    reading = read(f"contract: A\ntitle: T\nvendor: v\nin_force: {{from: 2026-01-01}}\nkpis: {{a: {{title: T, {part}}}}}\n", Contract)
+    assert reading.document is None
+    assert any(says in one.message for one in reading.findings)
+
+
+def test_every_part_is_read_aloud() -> None:
+    text = explain(read(GOOD, Contract).required())
+    for sentence in (
+        "A piece of a period at the contract's start or end is added to the whole period beside it.",
+        "the spread of the results of accuracy over its scopes (the greatest less the least)",
+        "the 90th percentile by interpolation of the results of accuracy over its scopes",
+        "in the business time of office, the clock standing still during waiting or ordered",
+        "it may lie below zero",
+        "without a judged value the last judged value is scored by the levels of the period",
+        "In a period cut short its levels shrink with the days.",
+        "3 free, the number shrinking with the days of a part period",
+        "of which at most 150 % in all and at most 40 % to one KPI may be allotted",
+    ):
+        assert sentence in text, text
+    assert "{" not in text
