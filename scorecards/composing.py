@@ -55,6 +55,10 @@ class Surroundings(Struct, frozen=True, kw_only=True):
     tickets: Mapping[str | None, list[TicketNote]]
     commentary: Mapping[str | None, list[Commentary]]
 
+    def __post_init__(self) -> None:
+        if self.prepared_at < self.data_as_of:
+            raise ValueError(f"a scorecard cannot be prepared at {self.prepared_at}, before the data it rests on: {self.data_as_of}")
+
 
 class Composed(Struct, frozen=True, kw_only=True):
     """A scorecard without its number, and the amounts that belong to it."""

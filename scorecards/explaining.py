@@ -6,6 +6,7 @@ only to show that the parts make the whole; where they do not, because a gate or
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from decimal import ROUND_DOWN, ROUND_HALF_EVEN, ROUND_HALF_UP, ROUND_UP, Decimal
 
 from msgspec import Struct
@@ -66,7 +67,7 @@ def of_result(result: KpiResult, words: Words) -> Derivation:
         if result.value is not None
         else words(f"status.{result.status}")
     )
-    return Derivation(figure=result_title(result), value=value, because=_citation(result, words), parts=parts)
+    return Derivation(figure=result_title(result, words), value=value, because=_citation(result, words), parts=parts)
 
 
 def of_line(line: Line, currency: str, words: Words) -> Derivation:
@@ -94,11 +95,16 @@ def input_text(value: Decimal | str | None, words: Words) -> str:
         return str(value)
 
 
-def result_title(result: KpiResult) -> str:
+def result_title(result: KpiResult, words: Words) -> str:
     """The KPI's title with the values of its dimensions."""
-    split = ", ".join(value for _, value in sorted(result.dimensions.items()))
+    split = part_title(result.dimensions, words)
     title = result.title or result.kpi
     return f"{title} ({split})" if split else title
+
+
+def part_title(dimensions: Mapping[str, str], words: Words) -> str:
+    """The values of dimensions as people say them; empty where there are none."""
+    return ", ".join(formats.spoken(value, words) for _, value in sorted(dimensions.items()))
 
 
 def _number(value: Decimal, words: Words, most: int = 6) -> str:

@@ -52,6 +52,15 @@ def clean(text: str) -> str:
     return text.translate(_UNSEEN)
 
 
+def spoken(code: str, words: Words) -> str:
+    """A code of a document in words: ``content-moderation`` is *Content moderation*; a short one, such as a language, stays as it is."""
+    known = words.get(f"part.{code}", "")
+    if known or len(code) <= 3:
+        return known or clean(code)
+    text = clean(code).replace("-", " ").replace("_", " ").strip()
+    return text[:1].upper() + text[1:]
+
+
 def is_right_to_left(text: str) -> bool:
     """Whether the first letter that has a direction runs from right to left."""
     for character in text:
@@ -186,6 +195,11 @@ def short_day(value: date, words: Words) -> str:
 def month_short(value: date, words: Words) -> str:
     """``Oct``."""
     return words(f"month_short.{value.month}")
+
+
+def month_and_year(value: date, words: Words) -> str:
+    """``October 2026``: the month that a day lies in."""
+    return words("date.month", month=words(f"month.{value.month}"), year=value.year)
 
 
 def period(from_: date, until: date, words: Words) -> str:

@@ -209,7 +209,8 @@ def plan_of(name: str, kpi: Kpi, facts: Facts, measures: Mapping[str, Measure] =
     return held
 
 
-def _expected(period: Period, grain: str) -> int:
+def spans_expected(period: Period, grain: str) -> int:
+    """How many spans of a grain a period has."""
     if grain in PER_DAY:
         return period.days * PER_DAY[grain]
     if grain == "week":
@@ -400,7 +401,7 @@ def _add_cell(
         _add_last(total, cell, above, period, plan_.kpi_name, relief)
         return
     grain = came[0].grain
-    total.expected += _expected(period, grain)
+    total.expected += spans_expected(period, grain)
     claims = [claim for claim in relief if claim.touches(plan_.kpi_name, cell.site, cell.dimensions)]
     same = all(one.mask == both[0][0].mask and one.present == both[0][0].present for one, _ in both)
     whole = not cell.lacks and same and both[0][0].mask != -1 and all(one.grain == grain for one, _ in both)
@@ -511,7 +512,7 @@ def _add_apart(
         if total.present:
             total.above, total.below = sum(pools[0].values()), sum(pools[1].values())
         return
-    total.expected = _expected(period, next(iter(grains), "month"))
+    total.expected = spans_expected(period, next(iter(grains), "month"))
     common = set(pools[0]) & set(pools[1])
     kept = common - out
     total.relieved, total.unpaired, total.present = len(out), len(every - common - out), len(kept)
@@ -544,7 +545,7 @@ def _by_span(
         if not came:
             continue
         total.came = True
-        total.expected += _expected(period, came[0].grain)
+        total.expected += spans_expected(period, came[0].grain)
         claims = [claim for claim in relief if claim.touches(plan_.kpi_name, cell.site, cell.dimensions)]
         sides = [_spans(one) for one, _ in above + below]
         every: set[Span] = set().union(*sides)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC
 from decimal import Decimal
 from hashlib import sha256
 from typing import Literal, get_args
@@ -143,6 +143,8 @@ class Verdict(Struct, frozen=True, kw_only=True):
 
 
 class KpiRow(Struct, frozen=True, kw_only=True):
+    key: str
+    """`result_key`, so that a reader of the page finds the result again."""
     title: str
     clause: str
     is_critical: bool
@@ -247,6 +249,7 @@ class FeedRow(Struct, frozen=True, kw_only=True):
     source: str
     how: str
     as_of: str
+    reaches: str
     rows: str
     missing: str
     late: str
@@ -473,6 +476,9 @@ def _headline(card: Scorecard, main: Sequence[KpiResult], words: Words) -> str:
     met = sum(result.met is True for result in main)
     missed = sum(result.met is False for result in main)
     said = [_headline_of_score(card, words)]
+    parts = [one.title for one in _dropped_out(card, main, words) if one.is_part]
+    if card.score is not None and parts:
+        said.append(words("headline.dropped", parts=_listed(parts, 2, words)))
     if met == len(main):
         said.append(words.count("headline.all_met", met))
     elif missed:
@@ -601,8 +607,57 @@ def _scale_title(card: Scorecard, top: Decimal, words: Words) -> str:
     return words("chart.scale", score=score, top=formats.number(top, words.language), standing=card.standing or "")
 
 
+class _Dropped(Struct, frozen=True, kw_only=True):
+    """What was judged in the period before and is not now: a workstream with all its KPIs, or one KPI."""
+
+    title: str
+    is_part: bool
+    kpis: int
+    is_silent: bool
+
+
+def _dropped_out(card: Scorecard, main: Sequence[KpiResult], words: Words) -> list[_Dropped]:
+    gone = [result for result in main if result.met is None and _was_judged(result, card)]
+    by_part: dict[str, list[KpiResult]] = {}
+    for result in gone:
+        by_part.setdefault(_part_key(result), []).append(result)
+    found: list[_Dropped] = []
+    for key, lost in by_part.items():
+        # A KPI without a target was not judged before either, so it keeps no workstream in.
+        still = [result for result in main if _part_key(result) == key and result.met is not None]
+        if lost[0].dimensions and len(lost) > 1 and not still:
+            title = explaining.part_title(lost[0].dimensions, words)
+            found.append(
+                _Dropped(title=title, is_part=True, kpis=len(lost), is_silent=all(result.status == "no_data" for result in lost))
+            )
+        else:
+            found += [
+                _Dropped(title=explaining.result_title(result, words), is_part=False, kpis=1, is_silent=result.status == "no_data")
+                for result in lost
+            ]
+    return sorted(found, key=lambda one: -one.kpis)
+
+
+def _part_key(result: KpiResult) -> str:
+    return ",".join(f"{name}={value}" for name, value in sorted(result.dimensions.items()))
+
+
+def _was_judged(result: KpiResult, card: Scorecard) -> bool:
+    trend = card.trends.get(result_key(result), [])
+    return len(trend) > 1 and trend[-2].met is not None
+
+
 def _movers(card: Scorecard, main: Sequence[KpiResult], words: Words) -> tuple[list[Mover], str]:
-    """KPIs by how many points of the score they moved since the period before, at this period's weights."""
+    """What dropped out since the period before, then KPIs by how many points of the score they moved, at this period's weights."""
+    movers = [
+        Mover(
+            title=formats.shortened(one.title, 60),
+            change=words("movers.silent" if one.is_silent else "movers.unjudged"),
+            values=words.count("movers.dropped", one.kpis),
+            bar="",
+        )
+        for one in _dropped_out(card, main, words)[: _MOVERS_MOST - 2]
+    ]
     weights = sum((result.weight_used or Decimal(0) for result in main), Decimal(0))
     changes: list[tuple[Decimal, KpiResult, TrendPoint, TrendPoint]] = []
     for result in main:
@@ -616,17 +671,18 @@ def _movers(card: Scorecard, main: Sequence[KpiResult], words: Words) -> tuple[l
         changes.append(((score - before.score) * result.weight_used / weights, result, before, now))
     changes.sort(key=lambda change: (-abs(change[0]), change[1].kpi))
     if not changes:
+        if movers:
+            return movers, ""
         return [], words("movers.none") if any(len(trend) > 1 for trend in card.trends.values()) else words("movers.first")
     largest = abs(changes[0][0])
-    movers = []
-    for change, result, before, now in changes[:_MOVERS_MOST]:
+    for change, result, before, now in changes[: _MOVERS_MOST - len(movers)]:
         text = formats.number(change, words.language, least=1, most=1, sign=True, beside=(Decimal(0),))
         values = words(
             "movers.values",
             before=formats.quantity(before.value, result.unit, words, most=2),
             now=formats.quantity(now.value, result.unit, words, most=2, beside=(result.target,)),
         )
-        title = explaining.result_title(result)
+        title = explaining.result_title(result, words)
         bar = charts.diverging(change, largest, words("chart.mover", title=title, change=text))
         movers.append(Mover(title=formats.shortened(title, 60), change=text, values=values, bar=bar))
     return movers, words("movers.note")
@@ -638,6 +694,8 @@ def _asks(card: Scorecard, missed: Sequence[KpiResult], total: Total | None, edi
     asks = []
     if card.state == "draft":
         asks.append(words(f"ask.draft.{side}"))
+    missing, escalated = _data_asks(card, side, words)
+    asks += missing
     if edition != "site" and total is not None and total.net:
         kind = "credit" if total.net > 0 else "bonus"
         asks.append(words(f"ask.{kind}.{side}", amount=formats.money(abs(total.net), card.currency, words.language)))
@@ -649,18 +707,49 @@ def _asks(card: Scorecard, missed: Sequence[KpiResult], total: Total | None, edi
     asks.extend(
         words(f"ask.ticket.{side}", number=ticket.number, due=formats.short_moment(ticket.due_at, card.time_zone, words))
         for ticket in card.tickets
-        if ticket.due_at is not None
+        if ticket.due_at is not None and ticket.number not in escalated and not ticket.recovered
     )
+    asks.extend(words(f"ask.recovered.{side}", number=ticket.number) for ticket in card.tickets if ticket.recovered)
     commented = {comment.kpi for comment in card.commentary}
-    silent = [explaining.result_title(result) for result in missed if result.kpi not in commented]
+    silent = [explaining.result_title(result, words) for result in missed if result.kpi not in commented]
     if silent:
         asks.append(words(f"ask.comment.{side}", kpis=_listed([formats.shortened(title, 40) for title in silent], 3, words)))
-    late = [feed.measure for feed in card.feeds if feed.missing or feed.as_of is None]
-    if late:
-        asks.append(words(f"ask.data.{side}", measures=_listed([formats.shortened(name, 36) for name in late], 3, words)))
     if len(asks) > _ASKS_MOST:
         asks = [*asks[: _ASKS_MOST - 1], words.count("ask.more", len(asks) - _ASKS_MOST + 1)]
     return asks or [words("ask.nothing")]
+
+
+def _data_asks(card: Scorecard, side: str, words: Words) -> tuple[list[str], set[str]]:
+    """A request for each workstream whose data lack something, and the numbers of the escalations that run for it."""
+    by_part: dict[str, list[Feed]] = {}
+    for feed in card.feeds:
+        if feed.missing or feed.as_of is None:
+            by_part.setdefault(explaining.part_title(feed.scope, words), []).append(feed)
+    asks, escalated = [], set()
+    for part, feeds in sorted(by_part.items()):
+        names = _listed([formats.shortened(feed.measure, 36) for feed in feeds], 3, words)
+        said = words("data.part", part=part, measures=words.count("data.measures", len(feeds))) if part else names
+        newest = [feed.newest_on for feed in feeds if feed.newest_on is not None]
+        if all(feed.as_of is None for feed in feeds):
+            said = words("data.never", what=said)
+        elif len(newest) == len(feeds) and (card.until - max(newest)).days > 1:
+            said = words("data.since", what=said, day=formats.short_day(max(newest), words))
+        ask = words(f"ask.data.{side}", what=said)
+        for ticket in card.tickets:
+            if _is_about_missing_data(ticket, card, feeds[0]):
+                due = formats.short_moment(ticket.due_at, card.time_zone, words) if ticket.due_at is not None else ""
+                ask = words("ask.data_ticket_due" if due else "ask.data_ticket", ask=ask, number=ticket.number, due=due)
+                escalated.add(ticket.number)
+        asks.append(ask)
+    return asks, escalated
+
+
+def _is_about_missing_data(ticket: TicketNote, card: Scorecard, feed: Feed) -> bool:
+    """Whether an escalation runs for a KPI of the feed's workstream that has no data."""
+    return ticket.dimensions.items() >= feed.scope.items() and any(
+        result.kpi == ticket.kpi and result.status == "no_data" and (not ticket.dimensions or result.dimensions == ticket.dimensions)
+        for result in card.results
+    )
 
 
 def _listed(texts: Sequence[str], most: int, words: Words) -> str:
@@ -670,7 +759,7 @@ def _listed(texts: Sequence[str], most: int, words: Words) -> str:
 
 def _standing(result: KpiResult, card: Scorecard, words: Words) -> Standing:
     loss = _loss(result, card.results)
-    title, actual, target = formats.shortened(explaining.result_title(result), 70), _value(result, words), _target(result, words)
+    title, actual, target = formats.shortened(explaining.result_title(result, words), 70), _value(result, words), _target(result, words)
     trend = _points(card.trends.get(result_key(result), []), words)
     return Standing(
         title=title,
@@ -712,7 +801,17 @@ def _unjudged(main: Sequence[KpiResult], words: Words) -> list[str]:
     """Words for what was not judged, one sentence a status."""
     said = []
     for status in ("no_data", "no_volume", "not_measured", "accumulating", "relieved"):
-        titles = [formats.shortened(explaining.result_title(result), 40) for result in main if result.status == status]
+        by_part: dict[str, list[KpiResult]] = {}
+        for result in main:
+            if result.status == status:
+                by_part.setdefault(_part_key(result), []).append(result)
+        titles: list[str] = []
+        for key, results in by_part.items():
+            whole = sum(_part_key(result) == key for result in main)
+            if results[0].dimensions and len(results) == whole > 1:
+                titles.append(words("unjudged.part", part=explaining.part_title(results[0].dimensions, words), n=whole))
+            else:
+                titles += [formats.shortened(explaining.result_title(result, words), 60) for result in results]
         if titles:
             said.append(words("unjudged", sign=_MARKS[status], word=words(f"status.{status}"), kpis=_listed(titles, 4, words)))
     return said
@@ -748,20 +847,36 @@ def _ordered_by_loss(main: Sequence[KpiResult]) -> list[KpiResult]:
 
 
 def _table(card: Scorecard, main: Sequence[KpiResult], words: Words) -> Table:
-    names = list(dict.fromkeys(result.group or "" for result in main))
     has_points = any(result.points is not None for result in main)
     has_sources = bool(card.feeds)
     groups = [
-        KpiGroup(
-            name=name or (words("table.other_group") if len(names) > 1 else ""),
-            rows=[_row(result, card, words) for result in main if (result.group or "") == name],
-        )
-        for name in names
+        KpiGroup(name=name, rows=[_row(result, card, main, title, words) for result, title in rows])
+        for name, rows in _grouped(main, words).items()
     ]
     legend = {mark.word: mark for mark in (_legend(result, words) for result in main)}
     return Table(
         groups=groups, has_points=has_points, has_sources=has_sources, columns=9 + has_points + has_sources, legend=list(legend.values())
     )
+
+
+def _grouped(main: Sequence[KpiResult], words: Words) -> dict[str, list[tuple[KpiResult, str]]]:
+    """The rows under their headings, each with its title: the contract's own groups, or one heading a workstream.
+
+    Under the heading of its workstream a title does not repeat it.
+    """
+    splits = {tuple(sorted(result.dimensions)) for result in main}
+    parts = {_part_key(result) for result in main}
+    found: dict[str, list[tuple[KpiResult, str]]] = {}
+    if not any(result.group for result in main) and len(parts) > 1 and len(splits - {()}) == 1:
+        for result in main:
+            name = explaining.part_title(result.dimensions, words) or words("table.whole_site")
+            found.setdefault(name, []).append((result, result.title or result.kpi))
+        return found
+    names = list(dict.fromkeys(result.group or "" for result in main))
+    for result in main:
+        name = result.group or (words("table.other_group") if len(names) > 1 else "")
+        found.setdefault(name, []).append((result, explaining.result_title(result, words)))
+    return found
 
 
 def _legend(result: KpiResult, words: Words) -> Mark:
@@ -770,11 +885,11 @@ def _legend(result: KpiResult, words: Words) -> Mark:
     return _plain_mark(result.status if result.status != "measured" else "unjudged", words)
 
 
-def _row(result: KpiResult, card: Scorecard, words: Words) -> KpiRow:
+def _row(result: KpiResult, card: Scorecard, main: Sequence[KpiResult], title: str, words: Words) -> KpiRow:
     feeds = _feeds_of(result, card)
-    reweighted = result.weight is not None and result.weight != result.weight_used
     return KpiRow(
-        title=formats.shortened(explaining.result_title(result), 160),
+        key=result_key(result),
+        title=formats.shortened(title, 160),
         clause=formats.shortened(result.clause or "", 80),
         is_critical=result.kpi in card.critical,
         target=_target(result, words),
@@ -784,13 +899,25 @@ def _row(result: KpiResult, card: Scorecard, words: Words) -> KpiRow:
         mark=_mark(result, words),
         score=formats.number(result.score, words.language, most=1),
         weight=formats.number(result.weight_used, words.language, most=2),
-        weight_note=words("table.agreed_weight", weight=formats.number(result.weight, words.language, most=2)) if reweighted else "",
+        weight_note=_weight_note(result, main, words),
         points=formats.number(result.points, words.language, most=2),
         streak=_streak(result, words),
         spark=charts.sparkline(_points(card.trends.get(result_key(result), []), words), _trend_title(result, card, words)),
         source=formats.shortened(", ".join(dict.fromkeys(_source_name(feed, words) for feed in feeds)), 46) or formats.DASH,
         as_of=_as_of(feeds, card, words),
     )
+
+
+def _weight_note(result: KpiResult, main: Sequence[KpiResult], words: Words) -> str:
+    """Why the weight used is not the agreed one: shared among the verdicts of one KPI, or enlarged by those that could not be judged."""
+    if result.weight is None or result.weight_used is None or result.weight == result.weight_used:
+        return ""
+    sharing = sum(other.kpi == result.kpi for other in main)
+    agreed = formats.number(result.weight, words.language, most=2)
+    if sharing > 1:
+        key = "table.weight_shared" if result.weight_used * sharing == result.weight else "table.weight_shared_on"
+        return words(key, weight=agreed, n=sharing)
+    return words("table.weight_on", weight=agreed)
 
 
 def _actual_note(result: KpiResult, words: Words) -> str:
@@ -844,7 +971,7 @@ def _feeds_of(result: KpiResult, card: Scorecard) -> list[Feed]:
     wanted = card.measures.get(result.kpi)
     if wanted is None:
         return []
-    return [feed for feed in card.feeds if feed.measure in wanted]
+    return [feed for feed in card.feeds if feed.measure in wanted and feed.scope.items() <= result.dimensions.items()]
 
 
 def _is_typed_in(feed: Feed) -> bool:
@@ -882,7 +1009,7 @@ def _points(trend: Sequence[TrendPoint], words: Words) -> list[charts.Point]:
 def _trend_title(result: KpiResult, card: Scorecard, words: Words) -> str:
     trend = card.trends.get(result_key(result), [])[-13:]
     known = [point for point in trend if point.value is not None]
-    title = formats.shortened(explaining.result_title(result), 120)
+    title = formats.shortened(explaining.result_title(result, words), 120)
     if not known:
         return words("chart.trend_empty", title=title)
     return words(
@@ -921,7 +1048,7 @@ def _panel(result: KpiResult, card: Scorecard, words: Words) -> Panel:
     ticks = [(value, formats.number(value, words.language, most=4)) for value in charts.grid_values(points, limits)]
     target_label = words("chart.target", target=formats.number(result.target, words.language, most=4)) if result.target is not None else ""
     week = card.weekday_pattern.get(key) or []
-    title = explaining.result_title(result)
+    title = explaining.result_title(result, words)
     return Panel(
         title=formats.shortened(title, 160),
         clause=formats.shortened(result.clause or "", 80),
@@ -1166,7 +1293,7 @@ def _relief(card: Scorecard, words: Words) -> Relief | None:
         )
     effects.extend(
         Fact(
-            label=formats.shortened(explaining.result_title(result), 70),
+            label=formats.shortened(explaining.result_title(result, words), 70),
             value=_value(result, words) if result.value is not None else words(f"status.{result.status}"),
             note=words("relief.without", value=formats.quantity(result.value_without_relief, result.unit, words, beside=(result.target,))),
         )
@@ -1189,12 +1316,21 @@ def _relief(card: Scorecard, words: Words) -> Relief | None:
 def _ticket(ticket: TicketNote, card: Scorecard, words: Words) -> TicketRow:
     return TicketRow(
         number=formats.shortened(ticket.number, 40),
-        title=formats.shortened(ticket.title, 200),
+        title=formats.shortened(_ticket_title(ticket, card, words), 200),
         level=formats.number(ticket.level, words.language),
-        state=words.get(f"ticket.{ticket.state}", formats.shortened(ticket.state, 40)),
+        state=words("ticket.recovered")
+        if ticket.recovered
+        else words.get(f"ticket_state.{ticket.state}", formats.shortened(ticket.state.replace("_", " "), 40)),
         opened_on=formats.short_day(ticket.opened_on, words),
         due=formats.short_moment(ticket.due_at, card.time_zone, words) if ticket.due_at is not None else formats.DASH,
     )
+
+
+def _ticket_title(ticket: TicketNote, card: Scorecard, words: Words) -> str:
+    if not ticket.kpi or not ticket.rule:
+        return ticket.title
+    part = explaining.part_title(ticket.dimensions, words)
+    return f"{_kpi_title(ticket.kpi, card)}{f' ({part})' if part else ''}: {ticket.rule}"
 
 
 def _quality(card: Scorecard, words: Words) -> Quality:
@@ -1206,7 +1342,7 @@ def _quality(card: Scorecard, words: Words) -> Quality:
     else:
         summary = words.count("quality.clean", len(card.feeds))
     coverage = [
-        CoverageRow(title=formats.shortened(explaining.result_title(result), 80), said=_coverage(result, words))
+        CoverageRow(title=formats.shortened(explaining.result_title(result, words), 80), said=_coverage(result, words))
         for result in card.results
         if result.spans_expected is not None
         and (result.spans_present != result.spans_expected or result.spans_unpaired or result.spans_relieved)
@@ -1238,40 +1374,47 @@ def _coverage(result: KpiResult, words: Words) -> str:
 
 
 def _feeds(card: Scorecard, words: Words) -> list[FeedRow]:
-    """A row for each feed with trouble or typed in; those that came as they should share one row a source."""
-    by_source: dict[tuple[str, datetime | None], list[Feed]] = {}
-    rows = []
+    """A row for the feeds of a workstream that share their fate, those with trouble first; what was typed in stands by itself."""
+    alike: dict[tuple[object, ...], list[Feed]] = {}
     for feed in card.feeds:
-        if _is_troubled(feed) or _is_typed_in(feed):
-            rows.append(_feed(feed, card, words))
-        else:
-            by_source.setdefault((feed.source, feed.as_of), []).append(feed)
-    for (source, as_of), feeds in by_source.items():
-        whole = Feed(measure=feeds[0].measure, source=source, as_of=as_of, rows=sum(feed.rows for feed in feeds))
-        row = _feed(whole, card, words)
-        if len(feeds) > 1:
-            members = ", ".join(formats.shortened(feed.measure, 80) for feed in feeds)
-            row = structs.replace(row, measure=words.count("source.complete", len(feeds)), members=members)
-        rows.append(row)
-    return rows
+        fate = (
+            bool(feed.missing or feed.as_of is None), bool(feed.late), bool(feed.corrected), feed.refused,
+            feed.newest_on if feed.missing else None, feed.as_of is None or not _is_troubled(feed),
+        )  # fmt: skip
+        own = feed.measure if _is_typed_in(feed) else ""
+        alike.setdefault((tuple(sorted(feed.scope.items())), feed.source, own, *fate), []).append(feed)
+    ordered = sorted(alike.values(), key=lambda feeds: (not (feeds[0].missing or feeds[0].as_of is None), not _is_troubled(feeds[0])))
+    return [_feed_row(feeds, card, words) for feeds in ordered]
 
 
-def _feed(feed: Feed, card: Scorecard, words: Words) -> FeedRow:
+def _feed_row(feeds: Sequence[Feed], card: Scorecard, words: Words) -> FeedRow:
+    first = feeds[0]
+    is_complete = not first.missing and first.as_of is not None
+    part = explaining.part_title(first.scope, words)
+    known = [feed.as_of for feed in feeds if feed.as_of is not None]
+    measure, members = formats.shortened(first.measure, 80), ""
+    if len(feeds) > 1:
+        measure = words.count("source.complete" if is_complete else "source.incomplete", len(feeds))
+        members = ", ".join(formats.shortened(feed.measure, 80) for feed in feeds)
+    newest = None if is_complete else max((feed.newest_on for feed in feeds if feed.newest_on is not None), default=None)
+
     def count(n: int) -> str:
         return formats.number(n, words.language)
 
     return FeedRow(
-        measure=formats.shortened(feed.measure, 80),
-        members="",
-        source=formats.shortened(_source_name(feed, words), 60),
-        how=words("source.by_hand" if _is_typed_in(feed) else "source.automatic"),
-        as_of=formats.short_moment(feed.as_of, card.time_zone, words) if feed.as_of is not None else words("source.never"),
-        rows=count(feed.rows),
-        missing=count(feed.missing),
-        late=count(feed.late),
-        corrected=count(feed.corrected),
-        refused=count(feed.refused),
-        tone="bad" if feed.missing or feed.as_of is None else "plain",
+        measure=words("data.part", part=part, measures=measure) if part else measure,
+        members=members,
+        source=formats.shortened(_source_name(first, words), 60) or formats.DASH,
+        how=words("source.by_hand" if _is_typed_in(first) else "source.automatic") if first.source else "",
+        as_of=formats.short_moment(max(known), card.time_zone, words) if known else words("source.never"),
+        reaches=words("quality.reaches", day=formats.short_day(newest, words)) if newest is not None else "",
+        rows=count(sum(feed.rows for feed in feeds)),
+        missing=count(sum(feed.missing for feed in feeds)),
+        late=count(sum(feed.late for feed in feeds)),
+        corrected=count(sum(feed.corrected for feed in feeds)),
+        # A refused row belongs to a source, so each of its feeds counts the same ones.
+        refused=count(first.refused),
+        tone="plain" if is_complete else "bad",
     )
 
 

@@ -17,12 +17,12 @@ import msgspec
 
 from contracts.document import Contract
 from contracts.period import Period
-from scorecards import measurement_queries
+from scorecards import feeds, measurement_queries
 from scorecards.evaluating import Planned
 from scorecards.measurement import EMPTY, Facts, Relief, Scope, Series, Span, Tally, exact_number
-from scorecards.measuring import needs_spans, plan_of
+from scorecards.measuring import needs_spans, plan_of, spans_expected
 from scorecards.pricing.ledger import Payable
-from scorecards.scorecard import KpiResult, Scorecard, TrendPoint, exact, result_key, to_json
+from scorecards.scorecard import KpiResult, Scorecard, TicketNote, TrendPoint, exact, result_key, to_json
 from scorecards.series import canonical
 
 if TYPE_CHECKING:
@@ -32,23 +32,58 @@ if TYPE_CHECKING:
 
 
 class Arrival(msgspec.Struct, kw_only=True):
-    """What came of one measure at one site in a period: rows, how many of them empty or late, and when the newest was learned."""
+    """What came of one measure of one workstream at a site in a period: rows, values, how many late, and when the newest was learned."""
 
     rows: int = 0
-    missing: int = 0
+    values: int = 0
+    expected: int | None = None
+    """How many values the contract asks for; ``None`` where it asks for none."""
     late: int = 0
     as_of: datetime | None = None
+    newest_on: date | None = None
+    """First day of the newest span that has a value."""
 
 
-def _note_arrival(
-    arrivals: dict[tuple[int, str], Arrival], site: int, measure: str, found: measurement_queries.SeriesSum
+Arrivals = dict[tuple[int, str, str], Arrival]
+"""By site, measure and workstream (empty: the whole site)."""
+
+
+def _note_arrivals(
+    arrivals: Arrivals,
+    contract: Contract,
+    period: Period,
+    stored: Sequence[measurement_queries.Series],
+    sites: Mapping[int, str],
+    came: Mapping[int, Sequence[measurement_queries.SeriesSum]],
 ) -> None:
-    one = arrivals.setdefault((site, measure), Arrival())
-    one.rows += found.rows
-    one.missing += found.rows - found.values
-    one.late += found.late
-    if found.known_at is not None and (one.as_of is None or found.known_at > one.as_of):
-        one.as_of = found.known_at
+    """Adds up what came of each series in a period, and what the contract asked for, also where nothing came."""
+    asked = feeds.Asked(contract)
+    grains = {one.measure: came[one.id][0].grain for one in stored if one.id in came}
+    for one in stored:
+        sums = came.get(one.id, ())
+        is_asked = asked.is_asked(one.measure, sites[one.site], one.dimensions, period.from_on, period.until_on)
+        if not sums and not is_asked:
+            continue
+        arrival = arrivals.setdefault((one.site, one.measure, feeds.part_of(one.dimensions)), Arrival())
+        for found in sums:
+            arrival.rows += found.rows
+            arrival.values += found.values
+            arrival.late += found.late
+            if found.known_at is not None and (arrival.as_of is None or found.known_at > arrival.as_of):
+                arrival.as_of = found.known_at
+            if found.values:
+                newest = date.fromordinal(period.from_on.toordinal() + max(found.days.bit_length() - 1, 0))
+                arrival.newest_on = max(arrival.newest_on or newest, newest)
+        if is_asked:
+            # Of a state the last one of the period is enough.
+            spans = 1 if contract.measures[one.measure].snapshot else spans_expected(period, grains.get(one.measure, "day"))
+            arrival.expected = (arrival.expected or 0) + spans
+    for number, site in sites.items():
+        for part, measures in asked.measures(site, period.from_on, period.until_on).items():
+            for measure in measures:
+                # What was never delivered at all has no series that could be missed.
+                if (number, measure, part) not in arrivals and (number, measure, "") not in arrivals:
+                    arrivals[number, measure, part] = Arrival(expected=spans_expected(period, grains.get(measure, "day")))
 
 
 async def facts_of(
@@ -59,28 +94,29 @@ async def facts_of(
     relief: Sequence[Relief] = (),
     *,
     as_of: datetime | None = None,
-    arrivals: dict[tuple[int, str], Arrival] | None = None,
+    arrivals: Arrivals | None = None,
 ) -> Facts:
     """What the planned periods are judged on, for the sites (id → code) and the measures the contract declares.
 
     Sums are made by the database; rows are read only where spans may not pair, where relief takes some out, or where
-    the last value is wanted.  ``arrivals``, where given, is filled with what came for each site and measure, and when.
+    the last value is wanted.  ``arrivals``, where given, is filled with what was asked for and what came, and when.
     """
     stored = await measurement_queries.series_of(connection, sites=sites, measures=contract.measures)
     by_id = {one.id: _series(one, sites) for one in stored}
     ids = {series: number for number, series in by_id.items()}
-    by_site = {one.id: one.site for one in stored}
     facts = Facts({series: {} for series in by_id.values()})
     for one in planned:
         period = one.period
+        came: dict[int, list[measurement_queries.SeriesSum]] = {}
         for found in await measurement_queries.sums(
             connection, period.from_on, period.until_on, series=list(by_id), as_of=as_of
         ):
             series = by_id[found.series]
             earlier = facts.tallies[series].get(period.from_on)
-            if arrivals is not None:
-                _note_arrival(arrivals, by_site[found.series], series.measure, found)
+            came.setdefault(found.series, []).append(found)
             facts.tallies[series][period.from_on] = _tally(found, earlier)
+        if arrivals is not None:
+            _note_arrivals(arrivals, one.version.contract, period, stored, sites, came)
         wanted: set[Series] = set()
         for name, kpi in one.version.contract.kpis.items():
             wanted |= needs_spans(plan_of(name, kpi, facts, one.version.contract.measures), period, facts, relief)
@@ -497,6 +533,24 @@ async def _add_results(connection: Connection, cards: Sequence[tuple[int, Card]]
     await connection.copy_records_to_table("result", records=results, columns=list(_RESULT_COLUMNS))
     if payables:
         await connection.copy_records_to_table("payable", records=payables, columns=list(_PAYABLE_COLUMNS))
+
+
+async def mention_tickets(connection: Connection, tickets: Mapping[int, Sequence[TicketNote]]) -> None:
+    """Writes into drafts, by revision, which tickets are open; what was issued keeps those it was issued with."""
+    changed: list[tuple[int, bytes]] = []
+    for row in await connection.fetch(_DRAFT_CONTENTS, list(tickets)):
+        document = msgspec.json.decode(zlib.decompress(row["content"]), type=Scorecard)
+        notes = list(tickets[row["id"]])
+        if document.tickets != notes:
+            changed.append((row["id"], to_json(msgspec.structs.replace(document, tickets=notes))))
+    await connection.executemany(
+        _REWRITE_DRAFT, [(revision, hashlib.sha256(content).hexdigest(), zlib.compress(content, 1)) for revision, content in changed]
+    )
+
+
+_DRAFT_CONTENTS = "SELECT id, content FROM revision WHERE id = ANY ($1) AND state = 'draft'"
+
+_REWRITE_DRAFT = "UPDATE revision SET sha256 = $2, content = $3 WHERE id = $1 AND state = 'draft'"
 
 
 class Stored(msgspec.Struct, frozen=True, kw_only=True):

@@ -201,12 +201,19 @@ class Feed(Struct, frozen=True, kw_only=True):
     """Where a measure came from, for the column *source* and the block on data quality."""
 
     measure: str
+    scope: dict[str, str] = field(default_factory=dict)
+    """The workstream it is about; empty where it is about the whole site."""
     source: str
-    """The source's name, or ``typed in`` for figures a person entered."""
+    """The source's name, ``typed in`` for figures a person entered, or empty where nobody delivers it."""
     as_of: datetime | None
     """The moment the newest row was learned; ``None`` when nothing ever came."""
     rows: int = 0
+    expected: int | None = None
+    """How many values the contract asks for in the period, ``None`` where that cannot be said."""
     missing: int = 0
+    """Values that were asked for and did not come, rows that came empty included."""
+    newest_on: date | None = None
+    """First day of the newest span in the period that has a value."""
     late: int = 0
     """Rows learned after the day their data was due, and counted all the same."""
     corrected: int = 0
@@ -234,6 +241,12 @@ class TicketNote(Struct, frozen=True, kw_only=True):
     state: str
     opened_on: date
     due_at: datetime | None = None
+    kpi: str = ""
+    dimensions: dict[str, str] = field(default_factory=dict)
+    rule: str = ""
+    """The contract's rule that opened it, in its own words."""
+    recovered: bool = False
+    """The KPI is back at its level for as long as the rule asks; what is left is for a person to close it."""
 
 
 class Commentary(Struct, frozen=True, kw_only=True):

@@ -71,23 +71,34 @@ class Loaded(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def close_period(
-    contract: str, period_from: date, *, at: datetime, prepared_at: datetime | None = None, customer: str = ""
+    contract: str, period_from: date, *, at: datetime, customer: str = ""
 ) -> Closed | None:
     """Closes the period of a contract that holds the day ``period_from``; ``None`` where none of it is measured then.
 
-    ``at`` is the moment of the close, from which tickets' clocks run; ``prepared_at``, when the scorecard is written,
-    differs from it only when a past is played through.  Closing the same period twice at once is safe: the second
-    waits for the first.
+    ``at`` is the moment of the close, from which tickets' clocks run.  When a scorecard is written is another question,
+    answered by the database: a close that was due in the morning, or that plays a past month, rests on what is known when
+    it is carried out.  Closing the same period twice at once is safe: the second waits for the first.
     """
     async with transaction() as connection:
         row = await agreements.contract(connection, contract)
         await connection.execute("SELECT pg_advisory_xact_lock(hashtextextended('close ' || $1, $2))", contract, period_from.toordinal())
-        loaded = await load(connection, row, period_from, at=prepared_at or at, customer=customer)
+        loaded = await load(connection, row, period_from, customer=customer)
         if loaded is None:
             return None
         run = judge(loaded)
         cards = compose(loaded, run)
         return await save(connection, loaded, cards, at=at)
+
+
+async def _mention_tickets(connection: Connection, loaded: Loaded, saved: Sequence[scorecard_queries.Saved]) -> None:
+    """Tells the drafts of the tickets as they are now: this very close may have opened, continued or closed some."""
+    notes = await watching.notes(connection, loaded.contract.vendor, loaded.contract.lineage_code)
+    if not notes and not loaded.around.tickets:
+        return
+    codes = {number: code for code, number in loaded.site_ids.items()}
+    await scorecard_queries.mention_tickets(
+        connection, {one.revision_id: notes.get(codes[one.site] if one.site is not None else None, []) for one in saved}
+    )
 
 
 def judge(loaded: Loaded) -> Evaluation:
@@ -132,6 +143,7 @@ async def save(
         drafts=drafts,
         at=at,
     )
+    await _mention_tickets(connection, loaded, saved)
     return Closed(
         contract=loaded.contract.code,
         period_from=period.from_on,
@@ -142,7 +154,7 @@ async def save(
 
 
 async def load(
-    connection: Connection, row: agreements.ContractRow, on: date, *, at: datetime, customer: str = ""
+    connection: Connection, row: agreements.ContractRow, on: date, *, customer: str = ""
 ) -> Loaded | None:
     """Reads everything that judging the period of a day needs, in a handful of statements."""
     agreed = await agreements.versions(connection, row.lineage)
@@ -155,12 +167,12 @@ async def load(
     sites = await agreements.sites_of(connection, codes)
     ids = sorted({one.contract_id for one in agreed})
     relief = await feeding.approved_relief(connection, ids)
-    arrivals: dict[tuple[int, str], scorecard_queries.Arrival] = {}
+    arrivals: scorecard_queries.Arrivals = {}
     facts = await scorecard_queries.facts_of(connection, contract, sites, planned, relief, arrivals=arrivals)
     first = planned[0].period.from_on
     stored = await scorecard_queries.earlier_periods(connection, ids, first, periods_back(contract))
     earlier = await _records(connection, contract, sites, versions, stored)
-    around = await _surroundings(connection, row, ids, contract, agreed, planned, sites, arrivals, at, customer)
+    around = await _surroundings(connection, row, ids, contract, agreed, planned, sites, arrivals, customer)
     return Loaded(
         contract=row,
         contract_ids=ids,
@@ -215,8 +227,7 @@ async def _surroundings(
     agreed: Sequence[agreements.Agreed],
     planned: Sequence[Planned],
     sites: Mapping[int, str],
-    arrivals: Mapping[tuple[int, str], scorecard_queries.Arrival],
-    at: datetime,
+    arrivals: scorecard_queries.Arrivals,
     customer: str,
 ) -> composing.Surroundings:
     first, until = planned[0].period.from_on, planned[-1].period.until_on
@@ -236,6 +247,7 @@ async def _surroundings(
         )
         if past.period_from >= year and past.credit is not None:
             credits_before[past.site] = credits_before.get(past.site, Decimal(0)) + past.credit
+    known, written = await feeding.known_and_now(connection)
     used = [one for one in agreed if any(one.document is held.version.contract for held in planned)]
     return composing.Surroundings(
         customer=contract.customer or customer,
@@ -244,8 +256,8 @@ async def _surroundings(
         sites={scope.site: scope.name or scope.site for scope in contract.scope},
         versions=[f"{one.document.version} (in force from {one.in_force_from})" for one in used],
         version_hashes=[one.sha256 for one in used],
-        data_as_of=await feeding.data_as_of(connection),
-        prepared_at=at,
+        data_as_of=known,
+        prepared_at=written,
         trends=await scorecard_queries.trends(connection, ids, first),
         score_trends=scores,
         credit_this_year=credits_before,

@@ -752,6 +752,49 @@ def missing_feed(**given: Any) -> Scorecard:
     return scorecard(results, **(fields | given))
 
 
+def silent_workstream(**given: Any) -> Scorecard:
+    """Two workstreams; of the live streams nothing came after the tenth, and an escalation runs for it."""
+    content, live = {"workstream": "content-moderation"}, {"workstream": "live-stream-moderation"}
+    shared: dict[str, Any] = {"weight": D(25), "title": "Decision accuracy", "clause": "Annex 2, 1"}
+    turnaround: dict[str, Any] = {"weight": D(25), "title": "Decided in time", "clause": "Annex 2, 2"}
+    silent: dict[str, Any] = {"dimensions": live, "spans_expected": 30, "spans_present": 10, "weight_used": None}
+    results = [
+        kpi("accuracy", "96.2", dimensions=content, weight_used=D(20), **shared),
+        kpi("turnaround", "97.1", dimensions=content, weight_used=D(20), **turnaround),
+        kpi("accuracy", None, numerator=None, denominator=None, **(shared | silent)),
+        kpi("turnaround", None, numerator=None, denominator=None, **(turnaround | silent)),
+    ]
+    measures = ("decisions_audited", "decisions_correct", "items_due")
+    stopped: dict[str, Any] = {
+        "scope": live, "missing": 20, "expected": 30, "rows": 10, "newest_on": date(2026, 9, 10),
+        "as_of": datetime(2026, 9, 10, 22, 15, tzinfo=UTC),
+    }  # fmt: skip
+    fields: dict[str, Any] = {
+        "number": "HARBOUR-2026-036",
+        "score_previous": D(98),
+        "trends": {result_key(one): trend(["96.4", "96.9", "96.0" if one.value is not None else None]) for one in results},
+        "measures": {"accuracy": list(measures[:2]), "turnaround": list(measures[2:])},
+        "feeds": [
+            *(feed(name, scope=content, expected=30, rows=30, newest_on=date(2026, 9, 30)) for name in measures),
+            *(feed(name, **stopped) for name in measures),
+        ],
+        "tickets": [
+            TicketNote(
+                number="HARBOUR-T0007",
+                title="accuracy: no data",
+                level=2,
+                state="opened",
+                opened_on=date(2026, 10, 5),
+                due_at=datetime(2026, 10, 9, 9, 0, tzinfo=UTC),
+                kpi="accuracy",
+                dimensions=live,
+                rule="no data",
+            )
+        ],
+    }
+    return scorecard(results, **(fields | given))
+
+
 def relief_month(**given: Any) -> Scorecard:
     """A typhoon: three days excused, a second claim refused, a third waiting."""
     results = _ten_kpis(
@@ -967,6 +1010,7 @@ STORIES = {
     "collapsing": collapsing_site,
     "tiny": tiny_site,
     "missing-feed": missing_feed,
+    "silent-workstream": silent_workstream,
     "relief": relief_month,
     "over-cap": over_cap_month,
 }

@@ -307,7 +307,77 @@ def test_a_value_below_the_minimum_sample_is_not_printed_as_an_actual() -> None:
 
 def test_a_handed_on_weight_shows_the_agreed_one() -> None:
     row = table_of(builders.missing_feed()).groups[0].rows[0]
-    assert (row.weight, row.weight_note) == ("31.25", "was 25")
+    assert (row.weight, row.weight_note) == ("31.25", "25 plus handed on")
+
+
+def test_a_weight_shared_by_workstreams_says_among_how_many() -> None:
+    rows = [row for group in table_of(builders.silent_workstream()).groups for row in group.rows]
+    assert [(row.weight, row.weight_note) for row in rows if row.title == "Decision accuracy"] == [
+        ("20", "25 shared by 2, plus handed on"),
+        ("–", ""),
+    ]
+    shared = [kpi("accuracy", "96", weight=D(25), weight_used=D("12.5"), dimensions={"workstream": part}) for part in ("a-team", "b-team")]
+    assert [row.weight_note for group in table_of(scorecard(shared)).groups for row in group.rows] == ["25 shared by 2"] * 2
+
+
+def test_kpis_of_several_workstreams_stand_under_the_workstreams_names() -> None:
+    groups = table_of(builders.silent_workstream()).groups
+    assert [(group.name, [row.title for row in group.rows]) for group in groups] == [
+        ("Content moderation", ["Decision accuracy", "Decided in time"]),
+        ("Live-stream moderation", ["Decision accuracy", "Decided in time"]),
+    ]
+
+
+# --- a feed that fell silent is seen --------------------------------------------------------------------------------------------
+
+
+def test_a_workstream_whose_data_stopped_is_named_in_the_headline_and_first_among_what_changed() -> None:
+    verdict = document(builders.silent_workstream()).verdict
+    assert verdict.headline.startswith(
+        "The score rose by 2.0 to 100. Live-stream moderation is not in it: its data are missing. 2 of 4 KPIs were met, none was missed."
+    )
+    assert (verdict.movers[0].title, verdict.movers[0].change) == ("Live-stream moderation", "no data")
+    assert verdict.movers[0].values == "2 KPIs were judged in the period before"
+    assert verdict.unjudged == ["○ no data: Live-stream moderation (all 2 KPIs)"]
+
+
+@pytest.mark.parametrize(
+    ("edition", "verb"), [("vendor", "Deliver the data missing for"), ("client", "Chase the data missing for")]
+)
+def test_missing_data_are_asked_for_with_the_day_they_stopped_and_the_open_escalation(edition: Edition, verb: str) -> None:
+    asks = document(builders.silent_workstream(), edition).verdict.asks
+    assert asks[0] == (
+        f"{verb} Live-stream moderation: 3 measures, nothing after 10 Sep 2026. "
+        "Escalation HARBOUR-T0007 is open for it, due 9 Oct 2026, 17:00."
+    )
+    # The escalation is not asked for a second time.
+    assert sum("HARBOUR-T0007" in ask for ask in asks) == 1
+
+
+def test_missing_data_stand_first_in_the_block_on_data_with_their_last_day() -> None:
+    quality = document(builders.silent_workstream()).quality
+    first = quality.feeds[0]
+    assert (first.measure, first.reaches, first.missing, first.tone) == (
+        "Live-stream moderation: 3 measures, incomplete",
+        "last day with data: 10 Sep 2026",
+        "60",
+        "bad",
+    )
+    assert quality.feeds[1].measure == "Content moderation: 3 measures, complete"
+    assert "3 of 6 feeds" in quality.summary
+
+
+def test_a_feed_of_another_workstream_is_not_the_source_of_a_figure() -> None:
+    rows = [row for group in table_of(builders.silent_workstream()).groups for row in group.rows]
+    assert [row.as_of for row in rows[:2]] == ["3 Oct, 06:15", "3 Oct, 06:15"]
+    assert [row.as_of for row in rows[2:]] == ["11 Sep, 06:15", "11 Sep, 06:15"]
+
+
+def test_an_escalation_whose_kpi_has_recovered_says_so() -> None:
+    note = structs.replace(builders.silent_workstream().tickets[0], recovered=True)
+    card = scorecard([kpi("accuracy", "97")], tickets=[note])
+    assert document(card).tickets[0].state == "recovered, to be closed"
+    assert "HARBOUR-T0007: the KPI has recovered" in " ".join(document(card).verdict.asks)
 
 
 def test_a_figure_typed_in_is_told_from_one_that_was_pulled() -> None:

@@ -231,6 +231,67 @@ async def test_a_correction_refreshes_a_draft_and_revises_what_was_issued(databa
             await connection.execute("DELETE FROM result")
 
 
+async def test_a_workstream_that_fell_silent_is_a_feed_of_its_own_with_its_last_day(database: str) -> None:
+    await agreed()
+    await delivered([*month(JANUARY, "lisbon", "product"), *month(JANUARY, "lisbon", "live", days=10), invoice(JANUARY, "lisbon")])
+    await closed(JANUARY)
+
+    feeds = (await cards())["lisbon", JANUARY].document.feeds
+
+    found = {(one.measure, one.scope.get("workstream")): one for one in feeds}
+    assert set(found) >= {("audited", "product"), ("audited", "live"), ("invoice", None)}
+    silent, whole = found["audited", "live"], found["audited", "product"]
+    assert (silent.rows, silent.expected, silent.missing, silent.newest_on) == (10, 31, 21, date(2026, 1, 10))
+    assert (whole.rows, whole.expected, whole.missing, whole.newest_on) == (31, 31, 0, date(2026, 1, 31))
+    # Of a state the last one of the month is enough; what came in full is one feed for the site.
+    assert found["open_items", None].missing == 0
+
+
+async def test_a_workstream_of_which_nothing_ever_came_is_a_feed_that_was_never_delivered(database: str) -> None:
+    await agreed()
+    await delivered([*month(JANUARY, "lisbon", "product"), invoice(JANUARY, "lisbon")])
+    await closed(JANUARY)
+
+    feeds = (await cards())["lisbon", JANUARY].document.feeds
+
+    [never] = [one for one in feeds if one.measure == "audited" and one.scope == {"workstream": "live"}]
+    assert (never.as_of, never.rows, never.expected, never.missing, never.source) == (None, 0, 31, 31, "")
+
+
+async def test_a_draft_names_the_ticket_that_its_own_close_opened_and_an_issued_one_stays(database: str) -> None:
+    await agreed()
+    for first in (JANUARY, FEBRUARY):
+        await delivered([*month(first, "lisbon", "product", right=90), invoice(first, "lisbon")])
+    await closed(JANUARY, datetime(2026, 2, 5, tzinfo=UTC))
+    await issue_everything()
+    issued = (await cards())["lisbon", JANUARY]
+    assert (await closed(FEBRUARY, datetime(2026, 3, 5, tzinfo=UTC))).tickets.opened == ("HARBOUR-T0001",)
+
+    draft = (await cards())["lisbon", FEBRUARY]
+
+    [note] = draft.document.tickets
+    assert (note.number, note.kpi, note.dimensions, note.rule) == ("HARBOUR-T0001", "accuracy", {"workstream": "product"}, "missed twice")
+    async with transaction() as connection:
+        content = await connection.fetchval("SELECT sha256 FROM revision WHERE id = $1", draft.revision_id)
+    assert content == draft.sha256
+    await closed(JANUARY, datetime(2026, 3, 6, tzinfo=UTC))
+    assert (await cards())["lisbon", JANUARY].sha256 == issued.sha256
+
+
+async def test_no_scorecard_is_prepared_before_the_data_it_rests_on(database: str) -> None:
+    """Also where a month is closed that was due long ago, or where a past is played through: what is known is known now."""
+    await agreed()
+    await delivered([*month(JANUARY, "lisbon", "product"), invoice(JANUARY, "lisbon")])
+    async with transaction() as connection:
+        # A pull has just stored something, by a clock that runs ahead.
+        await connection.execute("UPDATE knowledge SET moment = clock_timestamp() + interval '1 hour'")
+    await closed(JANUARY, datetime(2026, 2, 5, tzinfo=UTC))
+
+    for card in (await cards()).values():
+        assert card.document.prepared_at >= card.document.data_as_of
+        assert card.document.data_as_of > datetime(2026, 2, 5, tzinfo=UTC)
+
+
 async def test_two_closes_at_once_make_one_scorecard_and_one_ticket(database: str) -> None:
     await agreed()
     for first in (JANUARY, FEBRUARY):

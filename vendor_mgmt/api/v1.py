@@ -7,7 +7,7 @@ Lists come in pages: where `next` is not empty, it is the `cursor` of the next o
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Annotated, Any
 
@@ -24,6 +24,7 @@ from vendor_mgmt.access.scope import Scope
 from vendor_mgmt.access.tokens import Identity
 from vendor_mgmt.database import transaction
 from vendor_mgmt.escalations import queries as ticket_queries
+from vendor_mgmt.intake import freshness
 from vendor_mgmt.pages import queries, running
 from vendor_mgmt.pages.scorecards import cursor_after, edition_for, parse_cursor, pdf_answer
 from vendor_mgmt.problems import PROBLEM_JSON, Problem
@@ -54,7 +55,17 @@ class Site(msgspec.Struct, frozen=True, kw_only=True):
     country: Annotated[str | None, Meta(description="ISO 3166-1, two letters.")]
     region: str | None
     time_zone: Annotated[str, Meta(description="A name of the IANA database.")]
-    data_until: Annotated[date | None, Meta(description="The newest day for which data came.")]
+    data_until: Annotated[date | None, Meta(description="The newest day for which data came, of whatever workstream.")]
+    silent: Annotated[list[SilentFeed], Meta(description="What a contract asks for today and does not come any more.")]
+
+
+class SilentFeed(msgspec.Struct, frozen=True, kw_only=True):
+    """A workstream of a site of which some measures do not come any more."""
+
+    workstream: Annotated[str, Meta(description="Empty where the measures are about the whole site.")]
+    measures: list[str]
+    data_until: Annotated[date | None, Meta(description="The first day of the newest span that came; null where nothing ever did.")]
+    source: Annotated[str | None, Meta(description="Code of the source that brought it last.")]
 
 
 class Sites(msgspec.Struct, frozen=True, kw_only=True):
@@ -143,6 +154,10 @@ class Ticket(msgspec.Struct, frozen=True, kw_only=True):
     severity: str
     period_from: date
     period_until: date
+    cleared_from: Annotated[
+        date | None,
+        Meta(description="First day of the period at whose close the KPI had recovered; the ticket then waits to be closed by a person."),
+    ]
     opened_at: datetime
     closed_at: datetime | None
     next_due_at: datetime | None
@@ -243,10 +258,11 @@ _PROBLEMS = {
 
 @get("/sites", responses=_PROBLEMS, tags=["Sites"], summary="List sites", operation_id="sites")
 async def sites(access: NamedDependency[Scope]) -> Sites:
-    """Every site you may see, by vendor and name, and how far its data reach."""
+    """Every site you may see, by vendor and name, how far its data reach, and which of its feeds fell silent."""
     async with transaction(readonly=True) as connection:
         found = await queries.sites(connection, access)
-        fresh = {one.site: one.newest_on for one in await queries.freshness(connection, access)}
+        fresh = freshness.newest(await queries.reaches(connection, access))
+        silent = await running.silences(connection, access, datetime.now(UTC).date())
     return Sites(
         items=[
             Site(
@@ -258,6 +274,11 @@ async def sites(access: NamedDependency[Scope]) -> Sites:
                 region=one.region,
                 time_zone=one.time_zone,
                 data_until=fresh.get(one.site),
+                silent=[
+                    SilentFeed(workstream=feed.part, measures=feed.measures, data_until=feed.newest_on, source=feed.source)
+                    for feed in silent
+                    if feed.site == one.site
+                ],
             )
             for one in found
         ]

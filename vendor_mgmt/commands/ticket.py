@@ -172,7 +172,7 @@ def _print_rows(rows: list[TicketRow]) -> None:
             row.site or "–",
             f"{row.kpi} ({split})" if split else row.kpi,
             row.rule,
-            row.state.replace("_", " "),
+            _state(row),
             str(row.level),
             row.severity,
             f"{row.period_from:%Y-%m}",
@@ -183,14 +183,21 @@ def _print_rows(rows: list[TicketRow]) -> None:
     Console(width=None if console.is_terminal else 200).print(table)
 
 
+def _state(row: TicketRow) -> str:
+    state = row.state.replace("_", " ")
+    return f"recovered ({state})" if row.has_recovered else state
+
+
 def _text(found: TicketDetail) -> str:
     row = found.row
     split = ", ".join(f"{name} {value}" for name, value in row.dimensions.items())
     lines = [
         f"{row.number}: {row.rule}",
         f"{row.kpi} at {row.site or 'all sites'}{f' ({split})' if split else ''}, contract {row.contract}",
-        f"{row.state.replace('_', ' ')}, level {row.level}, {row.severity}, since {row.period_from}, come back {row.recurrence} times",
+        f"{_state(row)}, level {row.level}, {row.severity}, since {row.period_from}, come back {row.recurrence} times",
     ]
+    if row.has_recovered:
+        lines.append(f"recovered at the close of the period from {row.cleared_from}: close it, or say what is left")
     if row.is_disputed:
         lines.append("disputed by the vendor")
     if found.repeats is not None:

@@ -97,6 +97,12 @@ class TicketRow(msgspec.Struct, frozen=True, kw_only=True):
     opened_at: datetime
     closed_at: datetime | None
     next_due_at: datetime | None
+    cleared_from: date | None
+    """First day of the period at whose close the KPI had recovered; what is left is for a person to close the ticket."""
+
+    @property
+    def has_recovered(self) -> bool:
+        return self.cleared_from is not None and self.closed_at is None
 
 
 class EventRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -644,7 +650,7 @@ _ROW = """
     SELECT ticket.id, ticket.number, vendor.code AS vendor, contract.code AS contract, site.code AS site, ticket.dimensions,
            ticket.kpi, ticket.rule, ticket.state, ticket.level, ticket.severity, ticket.period_from, ticket.period_until,
            ticket.recurrence, ticket.is_disputed, ticket.is_exhausted, ticket.opened_at, ticket.closed_at, ticket.next_due_at,
-           ticket.recurs_from, ticket.body
+           (ticket.body ->> 'cleared_from')::date AS cleared_from, ticket.recurs_from, ticket.body
       FROM ticket
       JOIN vendor ON vendor.id = ticket.vendor
       JOIN contract ON contract.id = ticket.lineage
@@ -694,7 +700,10 @@ def _row(row: Mapping[str, Any]) -> TicketRow:
 
 
 async def detail(connection: Connection, scope: Scope, number: str) -> TicketDetail:
-    """A ticket with its history. Raises `NotFound` where there is none of that number within the scope."""
+    """A ticket with its history. Raises `NotFound` where there is none of that number within the scope.
+
+    A vendor is not told whom the client calls, and what it puts on its own agenda.
+    """
     row = await connection.fetchrow(_ROW + " AND ticket.number = $3", scope.vendor_codes, scope.site_codes, number)
     if row is None:
         raise _no_ticket(number)
@@ -713,13 +722,41 @@ async def detail(connection: Connection, scope: Scope, number: str) -> TicketDet
         row["id"],
     )
     repeats = await connection.fetchval("SELECT number FROM ticket WHERE id = $1", row["recurs_from"])
-    return TicketDetail(
+    found = TicketDetail(
         row=_row(row),
         ticket=_decoded(row["body"]),
         events=tuple(EventRow(**{**each, "detail": msgspec.json.decode(each["detail"])}) for each in events),
         deadlines=tuple(DeadlineRow(**each) for each in due),
         repeats=repeats,
     )
+    return found if scope.vendors is None else _for_vendor(found)
+
+
+def _for_vendor(found: TicketDetail) -> TicketDetail:
+    """The ticket without the roles, calendar and agenda of the client."""
+    policy = found.ticket.policy
+    levels = tuple(
+        msgspec.structs.replace(level, to=tuple(role for role in level.to if not _is_clients(role)), agenda=None) for level in policy.levels
+    )
+    policy = msgspec.structs.replace(policy, levels=levels, client_role=CLIENT, client_calendar=None)
+    events = tuple(
+        msgspec.structs.replace(
+            event, detail={name: said for name, said in event.detail.items() if name != "agenda" and not _is_clients(said)}
+        )
+        for event in found.events
+    )
+    return msgspec.structs.replace(found, ticket=msgspec.structs.replace(found.ticket, policy=policy), events=events)
+
+
+CLIENT = "client"
+"""Who answers at the client, where nobody may know more."""
+
+
+def _is_clients(said: object) -> bool:
+    """Whether a role, or a list that holds one, is the client's."""
+    if isinstance(said, list | tuple):
+        return any(_is_clients(one) for one in said)
+    return isinstance(said, str) and said.startswith(f"{CLIENT}.")
 
 
 async def stuck(connection: Connection, at: datetime, *, tolerance: timedelta = timedelta(minutes=10)) -> list[Stuck]:

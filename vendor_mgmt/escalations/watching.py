@@ -212,6 +212,10 @@ async def notes(connection: Connection, vendor: str, contract: str) -> dict[str 
                 state=row.state,
                 opened_on=row.opened_at.date(),
                 due_at=row.next_due_at,
+                kpi=row.kpi,
+                dimensions=row.dimensions,
+                rule=row.rule,
+                recovered=row.has_recovered,
             )
         )
     return found

@@ -190,7 +190,7 @@ async def issue_before(until_on: date, now: datetime) -> None:
         await scorecard_queries.issue(connection, drafts, at=now, actor=actor)
 
 
-async def close_all(now: datetime, tell: Tell, *, step: str, prepared_at: datetime) -> list[Closed]:
+async def close_all(now: datetime, tell: Tell, *, step: str) -> list[Closed]:
     """Closes every ended period of every contract, month by month, as the fifth day after each month's end would."""
     async with transaction() as connection:
         codes = [row.code for row in await agreements.contracts(connection)]
@@ -206,7 +206,7 @@ async def close_all(now: datetime, tell: Tell, *, step: str, prepared_at: dateti
             # Between two months the clocks of the open tickets have run, as they would have day by day.
             await _sweep(at)
             swept = at
-        done = await close_period(code, from_on, at=at, prepared_at=prepared_at)
+        done = await close_period(code, from_on, at=at)
         if done is not None:
             closed.append(done)
         tell(step, index, len(due))
@@ -226,12 +226,12 @@ async def play(today: date, address: str, folder: Path, tell: Tell) -> Played:
     sources = await save_sources(today, address, folder, as_of=before)
     added, _, refused = await pull_all(sources, tell, step="pulls, as first reported", until=before.date())
     await grant_relief(today)
-    first = await close_all(before, tell, step="months closed", prepared_at=now)
+    first = await close_all(before, tell, step="months closed")
     await issue_before(before.date(), now)
     drops.write_drops(folder, today)
     await save_sources(today, address, folder)
     more, corrected, refused_now = await pull_all(sources, tell, step="pulls, as reported now")
-    again = await close_all(now, tell, step="months closed again, and since", prepared_at=now)
+    again = await close_all(now, tell, step="months closed again, and since")
     await issue_before(portfolio.month_start(today, portfolio.MONTHS - 1), now)
     await _sweep(now)
     async with transaction() as connection:

@@ -98,8 +98,10 @@ def of_card_state(state: str, words: PageWords) -> Mark:
     return Mark(sign=sign, word=words(f"state.{state}"), tone=tone)
 
 
-def of_ticket_state(state: str, words: PageWords) -> Mark:
-    """A ticket's state, as far as a person needs to tell them apart at a glance."""
+def of_ticket_state(state: str, words: PageWords, *, has_recovered: bool = False) -> Mark:
+    """A ticket's state, as far as a person needs to tell them apart at a glance; that its KPI is well again stands before the rest."""
+    if has_recovered:
+        return Mark(sign="↗", word=words("tickets.recovered", state=words(f"ticket_state.{state}")), tone="good")
     if state in ("closed", "ended", "cancelled"):
         is_solved = state == "closed"
         return Mark(sign="✓" if is_solved else "–", word=words(f"ticket_state.{state}"), tone="good" if is_solved else "none")

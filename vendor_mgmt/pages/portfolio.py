@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -17,13 +17,12 @@ from contracts.document import Contract, Kpi
 from scorecards import formats
 from vendor_mgmt.access.scope import Scope
 from vendor_mgmt.database import transaction
+from vendor_mgmt.intake import freshness
+from vendor_mgmt.intake.freshness import Reach, Silence
 from vendor_mgmt.pages import marks, queries
 from vendor_mgmt.pages.marks import Mark, Tone
-from vendor_mgmt.pages.queries import CardRow, CellRow, FreshnessRow, OpenTickets, PeriodRow
+from vendor_mgmt.pages.queries import CardRow, CellRow, OpenTickets, PeriodRow
 from vendor_mgmt.pages.rendering import WORDS, show
-
-STALE_AFTER = timedelta(days=3)
-"""A daily feed that brought nothing for so long is worth a question; a weekend is not."""
 
 WORKSTREAM = "workstream"
 
@@ -71,6 +70,8 @@ class Work(msgspec.Struct, frozen=True, kw_only=True):
     """A row of the heat map: what is done at a site."""
 
     name: str
+    silence: str
+    """Since when nothing came of it; empty where its data are up to date."""
     cells: list[Cell]
 
 
@@ -95,8 +96,9 @@ class Site(msgspec.Struct, frozen=True, kw_only=True):
     tickets: list[Tickets]
     tickets_address: str
     data: str
-    data_tone: Tone
-    data_word: str
+    """Until which day there are data."""
+    silences: list[str]
+    """What does not come any more, in a sentence each."""
     works: list[Work]
 
 
@@ -165,7 +167,7 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
     cells: list[CellRow]
     documents: dict[int, list[Contract]]
     tickets: list[OpenTickets]
-    freshness: list[FreshnessRow]
+    reaches: list[Reach]
 
 
 async def read(access: Scope, period_from: date | None) -> Found:
@@ -180,7 +182,7 @@ async def read(access: Scope, period_from: date | None) -> Found:
             cells=await queries.cells(connection, {card.revision_id: card.revision_before for card in cards}),
             documents=await queries.documents(connection, [card.lineage for card in cards]),
             tickets=await queries.open_tickets(connection, access),
-            freshness=await queries.freshness(connection, access),
+            reaches=await queries.reaches(connection, access),
         )
 
 
@@ -198,8 +200,12 @@ def compose(found: Found, chosen: Chosen, today: date) -> Page:
     tickets: dict[str | None, list[OpenTickets]] = defaultdict(list)
     for one in found.tickets:
         tickets[one.site].append(one)
-    fresh = {one.site: one for one in found.freshness}
-    cards.sort(key=lambda card: _urgency(card, by_revision[card.revision_id], tickets[card.site]))
+    newest = freshness.newest(found.reaches)
+    silent: dict[str, list[Silence]] = defaultdict(list)
+    for silence in freshness.silences(found.reaches, in_force(found.documents, today), today):
+        if chosen.workstream in (None, silence.part):
+            silent[silence.site].append(silence)
+    cards.sort(key=lambda card: _urgency(card, by_revision[card.revision_id], tickets[card.site], silent[card.site or ""]))
     tones = [_mark(cell) for card in cards for cell in by_revision[card.revision_id]]
     missing = Counter(cell.revision for card in cards for cell in by_revision[card.revision_id] if cell.status == "no_data")
     return Page(
@@ -207,15 +213,29 @@ def compose(found: Found, chosen: Chosen, today: date) -> Page:
         period=formats.period(found.period.period_from, found.period.period_until, WORDS) if found.period else "",
         state=_states(cards),
         filters=_filters(found, chosen),
-        figures=_figures(cards, tones, tickets, fresh, missing, today),
+        figures=_figures(cards, tones, tickets, silent, missing),
         columns=columns,
         sites=[
-            _site(card, by_revision[card.revision_id], kpis[card.lineage], columns, tickets[card.site], fresh.get(card.site or ""), today)
+            _site(
+                card,
+                by_revision[card.revision_id],
+                kpis[card.lineage],
+                columns,
+                tickets[card.site],
+                newest.get(card.site or ""),
+                silent[card.site or ""],
+            )
             for card in cards
         ],
         legend=_legend(tones),
         legend_trend=WORDS("portfolio.legend_trend", points=formats.number(marks.NOTICEABLE, WORDS.language)),
     )
+
+
+def in_force(documents: Mapping[int, Sequence[Contract]], today: date) -> list[Contract]:
+    """Of each lineage the newest document that holds today; one that begins later asks for nothing yet."""
+    held = [[one for one in versions if one.in_force.from_ <= today] for versions in documents.values()]
+    return [versions[0] for versions in held if versions]
 
 
 def _place(card: CardRow) -> str:
@@ -260,13 +280,16 @@ def _mark(cell: CellRow) -> Mark:
     return marks.of_verdict(cell.status, cell.level, WORDS, met=cell.met)
 
 
-def _urgency(card: CardRow, cells: Sequence[CellRow], tickets: Sequence[OpenTickets]) -> tuple[Any, ...]:
+def _urgency(
+    card: CardRow, cells: Sequence[CellRow], tickets: Sequence[OpenTickets], silent: Sequence[Silence]
+) -> tuple[Any, ...]:
     """The order in which sites need somebody: open tickets by level, misses, missing data, then the score."""
     tones = [_mark(cell) for cell in cells]
     return (
         -max((one.level for one in tickets), default=0),
         -sum(mark.tone == "bad" for mark in tones),
         -sum(cell.status == "no_data" for cell in cells),
+        -len(silent),
         -sum(mark.tone == "warn" for mark in tones),
         card.score if card.score is not None else Decimal(-1),
         card.site_name or "",
@@ -279,15 +302,17 @@ def _site(
     kpis: Mapping[str, Kpi],
     columns: Sequence[Column],
     tickets: Sequence[OpenTickets],
-    fresh: FreshnessRow | None,
-    today: date,
+    newest_on: date | None,
+    silent: Sequence[Silence],
 ) -> Site:
     works: dict[str, dict[str, CellRow]] = defaultdict(dict)
     for cell in cells:
         works[_work_name(cell.dimensions)][cell.kpi] = cell
     address = f"/scorecards/{card.number}"
     direction = marks.trend(card.score, card.score_before)
-    data, data_tone, data_word = _data(fresh, today)
+    by_part: dict[str, list[Silence]] = defaultdict(list)
+    for silence in silent:
+        by_part[silence.part].append(silence)
     return Site(
         name=card.site_name or card.contract_title,
         vendor=card.vendor_name,
@@ -306,11 +331,14 @@ def _site(
         bonus=formats.money(card.bonus, card.currency, WORDS.language) if card.bonus else "",
         tickets=[Tickets(mark=marks.of_level(one.level, WORDS), count=str(one.tickets)) for one in tickets],
         tickets_address=f"/tickets?site={card.site}" if card.site else "/tickets",
-        data=data,
-        data_tone=data_tone,
-        data_word=data_word,
+        data=formats.short_day(newest_on, WORDS) if newest_on is not None else WORDS("silent.nothing"),
+        silences=[silence_of(part, found) for part, found in by_part.items()],
         works=[
-            Work(name=name, cells=[_cell(row.get(column.code), kpis.get(column.code), column, address) for column in columns])
+            Work(
+                name=name,
+                silence=_since(by_part[name_of]) if (name_of := _part(row)) in by_part else "",
+                cells=[_cell(row.get(column.code), kpis.get(column.code), column, address) for column in columns],
+            )
             for name, row in works.items()
         ],
     )
@@ -365,15 +393,23 @@ def _was(before: str, direction: str) -> str:
     return WORDS(f"trend.{direction}_from", before=before) if direction else ""
 
 
-def _data(fresh: FreshnessRow | None, today: date) -> tuple[str, Tone, str]:
-    if fresh is None:
-        return formats.DASH, "bad", WORDS("data.never")
-    is_stale = today - fresh.newest_on > STALE_AFTER
-    return (
-        formats.short_day(fresh.newest_on, WORDS),
-        "bad" if is_stale else "plain",
-        WORDS("data.stale") if is_stale else WORDS("data.fresh"),
-    )
+def _part(row: Mapping[str, CellRow]) -> str:
+    return next(iter(row.values())).dimensions.get(WORKSTREAM, "")
+
+
+def silence_of(part: str, silent: Sequence[Silence]) -> str:
+    """`Live-stream moderation: nothing since 10 Oct 2026`, with the measures where only some of the workstream's are silent."""
+    said = WORDS("silent.part", part=WORDS.spoken(part) if part else WORDS("portfolio.whole_site"), since=_since(silent))
+    measures = sorted({measure for one in silent for measure in one.measures})
+    return said if len(measures) > _MEASURES_MOST else f"{said} ({', '.join(measures)})"
+
+
+_MEASURES_MOST = 3
+
+
+def _since(silent: Sequence[Silence]) -> str:
+    known = [one.newest_on for one in silent if one.newest_on is not None]
+    return WORDS("silent.since", day=formats.short_day(max(known), WORDS)) if known else WORDS("silent.never")
 
 
 def _states(cards: Sequence[CardRow]) -> str:
@@ -385,15 +421,14 @@ def _figures(
     cards: Sequence[CardRow],
     tones: Sequence[Mark],
     tickets: Mapping[str | None, Sequence[OpenTickets]],
-    fresh: Mapping[str, FreshnessRow],
+    silences: Mapping[str, Sequence[Silence]],
     missing: Mapping[int, int],
-    today: date,
 ) -> list[Figure]:
     shown = [one for card in cards for one in tickets.get(card.site, ())]
     below = sum(mark.tone == "bad" for mark in tones)
     missed = sum(mark.tone == "warn" for mark in tones) + below
     judged = sum(mark.tone in ("best", "good", "warn", "bad") for mark in tones)
-    stale = [card for card in cards if _data(fresh.get(card.site or ""), today)[1] == "bad"]
+    stale = [card for card in cards if silences.get(card.site or "")]
     silent = [card for card in cards if card.revision_id in missing]
     by_currency: dict[str, Decimal] = defaultdict(Decimal)
     for card in cards:
@@ -431,10 +466,16 @@ def _figures(
         Figure(
             label=WORDS("portfolio.data"),
             value=WORDS.count("portfolio.stale", len(stale)) if stale else WORDS("portfolio.all_fresh"),
-            note=formats.shortened(", ".join(card.site_name or card.contract for card in stale), 80),
+            note=formats.shortened(", ".join(_stale_note(card, silences[card.site or ""]) for card in stale), 110),
             tone="bad" if stale else "good",
         ),
     ]
+
+
+def _stale_note(card: CardRow, silent: Sequence[Silence]) -> str:
+    parts = [WORDS.spoken(part) for part in dict.fromkeys(one.part for one in silent) if part]
+    name = card.site_name or card.contract
+    return f"{name} ({', '.join(parts)})" if parts else name
 
 
 def _filters(found: Found, chosen: Chosen) -> Filters:

@@ -18,7 +18,9 @@ from contracts.agreements import Agreed
 from contracts.document import Contract
 from contracts.errors import NotFound
 from scorecards.scorecard import Scorecard
+from scorecards.series import GRAIN_NAMES
 from vendor_mgmt.access.scope import Scope
+from vendor_mgmt.intake.freshness import Reach
 
 if TYPE_CHECKING:
     import asyncpg
@@ -262,26 +264,39 @@ _SITES = f"""
 """  # noqa: S608 - a constant of this module
 
 
-class FreshnessRow(msgspec.Struct, frozen=True, kw_only=True):
-    """How far the data of a site reach: the newest day that any of its sources has brought."""
+async def reaches(connection: Connection, scope: Scope) -> list[Reach]:
+    """How far the data of each site, workstream and language reach, by measures that end on the same day."""
+    return [
+        Reach(
+            site=row["site"],
+            part=row["part"],
+            language=row["language"],
+            measures=row["measures"],
+            grain=GRAIN_NAMES[row["grain"]],
+            newest_on=row["newest_on"],
+            source=row["source"],
+        )
+        for row in await connection.fetch(_REACHES, scope.vendor_codes, scope.site_codes)
+    ]
 
-    site: str
-    newest_on: date
-    arrived_at: datetime
 
-
-async def freshness(connection: Connection, scope: Scope) -> list[FreshnessRow]:
-    """How far the data of each site reach, by the sources that are switched on."""
-    found: list[FreshnessRow] = _rows(await connection.fetch(_FRESHNESS, scope.vendor_codes, scope.site_codes), FreshnessRow)
-    return found
-
-
-# The newest of its sources decides: one that delivers once a month is as new as its month, and would always look late beside daily ones.
-_FRESHNESS = f"""
-    SELECT s.code AS site, max(f.newest_on) AS newest_on, max(f.arrived_at) AS arrived_at
-    FROM site_freshness f JOIN site s ON s.id = f.site JOIN vendor v ON v.id = s.vendor JOIN source o ON o.id = f.source
-    WHERE {_IN_SCOPE} AND o.enabled
-    GROUP BY s.code
+# The newest row of each series stands at the end of its stretch of an index. Sources that were switched off are not waited for.
+_REACHES = f"""
+    SELECT s.code AS site, coalesce(t.dimensions ->> 'workstream', '') AS part, t.dimensions ->> 'language' AS language,
+           array_agg(DISTINCT t.measure::text) AS measures, newest.grain, newest.starts_on AS newest_on, o.code AS source
+    FROM series t
+    JOIN site s ON s.id = t.site
+    JOIN vendor v ON v.id = s.vendor
+    JOIN LATERAL (
+        SELECT m.starts_on, m.grain, m.pull FROM measurement m
+        WHERE m.series = t.id AND m.superseded_at IS NULL AND m.value IS NOT NULL
+        ORDER BY m.starts_on DESC, m.grain DESC LIMIT 1
+    ) newest ON true
+    LEFT JOIN pull p ON p.id = newest.pull
+    LEFT JOIN source o ON o.id = p.source
+    WHERE {_IN_SCOPE} AND o.enabled IS NOT FALSE
+    GROUP BY s.code, part, language, newest.grain, newest.starts_on, o.code
+    ORDER BY s.code, part, language, newest.starts_on
 """  # noqa: S608 - a constant of this module
 
 

@@ -22,11 +22,13 @@ from scorecards import formats
 from vendor_mgmt.access.scope import Scope
 from vendor_mgmt.access.tokens import Identity
 from vendor_mgmt.database import transaction
+from vendor_mgmt.intake import freshness
 from vendor_mgmt.intake import queries as intake_queries
+from vendor_mgmt.intake.freshness import Silence
 from vendor_mgmt.jobs import runs as run_rows
 from vendor_mgmt.pages import marks, queries
 from vendor_mgmt.pages.marks import Mark, Tone
-from vendor_mgmt.pages.portfolio import STALE_AFTER, Choice
+from vendor_mgmt.pages.portfolio import Choice, in_force
 from vendor_mgmt.pages.queries import RefusalRow, RunRow, SourceRow
 from vendor_mgmt.pages.rendering import WORDS, show
 from vendor_mgmt.pages.scorecards import choices
@@ -39,8 +41,6 @@ LOOK_EVERY_S = 1.0
 """How often the rows of runs are read for those who watch."""
 QUIET_S = 15.0
 """After so long without anything to tell, a comment keeps the connection from being taken for dead."""
-_SPANS = {"week": timedelta(days=14), "month": timedelta(days=62), "quarter": timedelta(days=184), "year": timedelta(days=731)}
-"""How old the first day of the newest span may be for sources whose spans are longer than a day: the span, and the next one running."""
 STATES = ("queued", "running", "done", "partial", "failed", "skipped", "cancelled")
 
 
@@ -75,11 +75,22 @@ class Refusal(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
 
 
+class SilentFeed(msgspec.Struct, frozen=True, kw_only=True):
+    """A workstream of which something does not come any more."""
+
+    site: str
+    workstream: str
+    source: str
+    last: str
+    measures: str
+
+
 class SourcesPage(msgspec.Struct, frozen=True, kw_only=True):
     """What the page of sources shows."""
 
     title: str
     sources: list[ListedSource]
+    silent: list[SilentFeed]
     refusals: list[Refusal]
 
 
@@ -120,16 +131,43 @@ async def sources(request: Request[Any, Any, Any], access: NamedDependency[Scope
         found = await queries.sources(connection, access)
         refused = await queries.refusals(connection, access)
         current = {run.id: run for run in await queries.run_list(connection, access, kind="pull", changed_since=datetime.now(UTC))}
-    return show(request, "sources.html", compose_sources(found, refused, current, datetime.now(UTC).date()))
+        silent = await silences(connection, access, datetime.now(UTC).date())
+        names = {site.site: site.name for site in await queries.sites(connection, access)}
+    return show(request, "sources.html", compose_sources(found, refused, current, silent, names, datetime.now(UTC).date()))
+
+
+async def silences(connection: Any, access: Scope, today: date) -> list[Silence]:
+    """What the contracts that somebody may see ask for today and does not come any more."""
+    lineages = [row.lineage for row in await queries.contract_list(connection, access)]
+    documents = await queries.documents(connection, lineages)
+    # A contract may speak of sites that this reader may not see.
+    seen = {site.site for site in await queries.sites(connection, access)}
+    found = freshness.silences(await queries.reaches(connection, access), in_force(documents, today), today)
+    return [one for one in found if one.site in seen]
 
 
 def compose_sources(
-    found: Sequence[SourceRow], refused: Sequence[RefusalRow], current: Mapping[int, RunRow], today: date
+    found: Sequence[SourceRow],
+    refused: Sequence[RefusalRow],
+    current: Mapping[int, RunRow],
+    silent: Sequence[Silence],
+    names: Mapping[str, str],
+    today: date,
 ) -> SourcesPage:
     """The page, from what was read."""
     return SourcesPage(
         title=WORDS("sources.title"),
         sources=[_source(row, current.get(row.running or 0), today) for row in found],
+        silent=[
+            SilentFeed(
+                site=names.get(one.site, one.site),
+                workstream=WORDS.spoken(one.part) if one.part else WORDS("portfolio.whole_site"),
+                source=one.source or formats.DASH,
+                last=formats.short_day(one.newest_on, WORDS) if one.newest_on is not None else WORDS("silent.never"),
+                measures=", ".join(one.measures),
+            )
+            for one in silent
+        ],
         refusals=[
             Refusal(
                 source=row.source,
@@ -146,13 +184,13 @@ def compose_sources(
 
 
 def _source(row: SourceRow, run: RunRow | None, today: date) -> ListedSource:
-    is_stale = row.newest_on is None or today - row.newest_on > STALE_AFTER + _SPANS.get(row.grain or "day", timedelta(0))
+    is_stale = row.newest_on is None or freshness.is_late(row.grain or "day", row.newest_on, today)
     return ListedSource(
         code=row.code,
         title=row.title,
         vendor=row.vendor_name or WORDS("sources.every_vendor"),
         schedule=_schedule(row),
-        newest=formats.short_day(row.newest_on, WORDS) if row.newest_on is not None else WORDS("data.never"),
+        newest=formats.short_day(row.newest_on, WORDS) if row.newest_on is not None else WORDS("silent.nothing"),
         newest_tone="bad" if is_stale and row.enabled else "plain",
         last=formats.short_moment(row.last_success_at, row.zone or "UTC", WORDS) if row.last_success_at is not None else formats.DASH,
         state=marks.of_run(row.last_state, WORDS) if row.last_state is not None else None,

@@ -18,7 +18,7 @@ from litestar.params import FromPath, FromQuery
 from scorecards import explaining, formats, page
 from scorecards.explaining import Derivation
 from scorecards.rendering import Job
-from scorecards.scorecard import KpiResult, Scorecard
+from scorecards.scorecard import KpiResult, Scorecard, result_key
 from vendor_mgmt.access.scope import Scope
 from vendor_mgmt.database import transaction
 from vendor_mgmt.pages import marks, queries
@@ -239,7 +239,7 @@ def compose_card(detail: CardDetail, edition: page.Edition) -> CardPage:
     """The page, from the stored document."""
     card = page.for_edition(detail.document, edition)
     document = page.document(card, edition=edition, words=WORDS, digest=detail.sha256)
-    by_title = {formats.shortened(explaining.result_title(result), 160): result for result in card.results}
+    by_key = {result_key(result): result for result in card.results}
     address = f"/scorecards/{card.number}"
     is_latest = card.revision == detail.revisions[0].revision
     exact = "" if is_latest else f"?revision={card.revision}"
@@ -247,7 +247,7 @@ def compose_card(detail: CardDetail, edition: page.Edition) -> CardPage:
         document=document,
         score=explaining.of_scorecard(card, WORDS),
         groups=[
-            Group(name=group.name, rows=[_why(row, by_title[row.title]) for row in group.rows])
+            Group(name=group.name, rows=[_why(row, by_key[row.key]) for row in group.rows])
             for group in (document.table.groups if document.table is not None else [])
         ],
         revisions=[

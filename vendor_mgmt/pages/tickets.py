@@ -172,7 +172,7 @@ def _listed(row: TicketRow, sites: Mapping[str, SiteRow], titles: Mapping[str, s
         vendor=site.vendor_name if site is not None else row.vendor,
         level=marks.of_level(row.level, WORDS),
         severity=WORDS(f"severity.{row.severity}"),
-        state=marks.of_ticket_state(row.state, WORDS),
+        state=marks.of_ticket_state(row.state, WORDS, has_recovered=row.has_recovered),
         opened=formats.short_day(row.opened_at.date(), WORDS),
         due=formats.short_moment(row.next_due_at, zone, WORDS) if row.next_due_at is not None else formats.DASH,
         due_tone="bad" if is_overdue else "plain",
@@ -216,6 +216,9 @@ def compose(
         Fact(label=WORDS("ticket.period"), value=formats.period(row.period_from, row.period_until, WORDS)),
         Fact(label=WORDS("tickets.opened"), value=formats.moment(row.opened_at, zone, WORDS)),
     ]
+    if row.has_recovered and row.cleared_from is not None:
+        recovered = WORDS("ticket.recovered_at", period=formats.month_and_year(row.cleared_from, WORDS))
+        facts.insert(0, Fact(label=WORDS("ticket.recovered_label"), value=recovered))
     if row.recurrence:
         facts.append(Fact(label=WORDS("ticket.recurrence"), value=str(row.recurrence)))
     if detail.repeats is not None:
@@ -228,7 +231,7 @@ def compose(
         number=row.number,
         problem=_problem(row, titles),
         level=marks.of_level(row.level, WORDS),
-        state=marks.of_ticket_state(row.state, WORDS),
+        state=marks.of_ticket_state(row.state, WORDS, has_recovered=row.has_recovered),
         facts=facts,
         deadlines=[_due(one, now) for one in detail.deadlines],
         events=[_happened(event, names, zone) for event in reversed(detail.events)],

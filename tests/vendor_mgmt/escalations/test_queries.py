@@ -178,6 +178,43 @@ async def test_each_vendor_has_its_own_numbers_and_sees_no_other() -> None:
 
 
 @pytest.mark.usefixtures("place")
+async def test_a_vendor_is_not_told_whom_the_client_calls() -> None:
+    await close(watched("B"))
+    at = OPENED_AT
+    for _ in range(60):
+        at += timedelta(days=1)
+        async with transaction() as connection:
+            while await queries.sweep(connection, at):
+                pass
+    own = Scope(vendors=frozenset({"harbour-cx"}), sites=None, money=True, actor=7)
+    async with transaction() as connection:
+        whole = await queries.detail(connection, EVERYTHING, "HARBOUR-CX-T0001")
+        seen = await queries.detail(connection, own, "HARBOUR-CX-T0001")
+    assert b"client.regional_lead" in msgspec.json.encode(whole)
+    assert b"agenda" in msgspec.json.encode([event.detail for event in whole.events])
+    text = msgspec.json.encode(seen)
+    assert b"client." not in text
+    assert b"board" not in text
+    assert [level.to for level in seen.ticket.policy.levels] == [("vendor.site_lead",), ("vendor.country_head",), ("vendor.executive",)]
+    assert [event.kind for event in seen.events] == [event.kind for event in whole.events]
+
+
+@pytest.mark.usefixtures("place")
+async def test_a_ticket_whose_kpi_has_recovered_says_so_until_it_is_closed() -> None:
+    await close(watched("B"))
+    async with transaction() as connection:
+        while await queries.sweep(connection, OPENED_AT + timedelta(days=10)):
+            pass
+    await close(watched("BG"), at=OPENED_AT + timedelta(days=20))
+    async with transaction() as connection:
+        assert [one.has_recovered for one in await queries.listed(connection, EVERYTHING)] == [False]
+    await close(watched("BGG"), at=OPENED_AT + timedelta(days=50))
+    async with transaction() as connection:
+        [row] = await queries.listed(connection, EVERYTHING)
+    assert (row.has_recovered, row.cleared_from, row.level > 1) == (True, date(2026, 3, 1), True)
+
+
+@pytest.mark.usefixtures("place")
 async def test_tickets_are_filtered_by_their_dimensions() -> None:
     await close(watched("B", dimensions={"workstream": "live", "language": "pt"}), watched("B", dimensions={"workstream": "live"}))
     async with transaction() as connection:

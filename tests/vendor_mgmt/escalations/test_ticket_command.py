@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from click.testing import CliRunner, Result
@@ -63,6 +63,29 @@ def test_a_ticket_is_shown_with_what_is_due_and_acknowledged_once() -> None:
     again = run("ack", "HARBOUR-CX-T0001", "--actor", "12")
     assert again.exit_code == 1
     assert "not possible while the ticket is acknowledged" in again.stderr
+
+
+def test_a_recovered_ticket_is_told_from_one_that_still_burns(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def fill() -> None:
+        async with pool(database_url):
+            await add_place()
+            opened = datetime(2026, 2, 5, tzinfo=UTC)
+            for letters, days in (("B", 0), ("BGG", 60)):
+                at = opened + timedelta(days=days)
+                async with transaction() as connection:
+                    while await queries.sweep(connection, at):
+                        pass
+                    one = Watched(series=series(letters), rules=(rule(kpi=None),), policy=policy(), calendars=calendars())
+                    await queries.raise_tickets(connection, [one], at=at)
+
+    asyncio.run(fill())
+    monkeypatch.setenv("DATABASE_URL", database_url)
+    assert "recovered (opened)" in run("list").stdout
+    shown = run("show", "HARBOUR-CX-T0001").stdout
+    assert "recovered (opened), level" in shown
+    assert "recovered at the close of the period from 2026-03-01: close it, or say what is left" in shown
+    [row] = json.loads(run("list", "--json").stdout)
+    assert row["cleared_from"] == "2026-03-01"
 
 
 @pytest.mark.usefixtures("tickets")

@@ -9,7 +9,10 @@ from typing import Any
 
 import msgspec
 
+from scorecards import formats, page
+from scorecards.scorecard import Scorecard
 from scorecards.series import canonical
+from scorecards.wording import Words
 from vendor_mgmt.database import transaction
 from vendor_mgmt.example import playing, portfolio
 from vendor_mgmt.intake import pull as intake_pull
@@ -81,8 +84,32 @@ async def test_every_planted_story_is_found_and_nothing_else_is(database: str, t
     started: dict[tuple[str, str], int] = {(work.site, work.workstream): getattr(work, "first", 0) for work in portfolio.WORK}
     assert {one for one in silent - planted("no_data") if one[3] >= started[one[0], one[1]]} == set()
 
+    the_silent_workstream_is_told(played.scorecards)
+    for card in played.scorecards:
+        assert card.prepared_at >= card.data_as_of
     await the_restated_month_was_revised()
     await the_tickets_are_those_of_the_table()
+
+
+def the_silent_workstream_is_told(cards: list[Scorecard]) -> None:
+    """Headline, what changed and what is asked for name the missing feed and the ticket that runs for it; nobody else is asked."""
+    story = next(one for one in portfolio.STORIES if one.kind == "missing feed")
+    stopped = portfolio.month_start(TODAY, story.first).replace(day=10)
+    words = Words("en")
+    for card in cards:
+        verdict = page.document(page.for_edition(card, "vendor"), edition="vendor", words=words, digest="").verdict
+        asked = [ask for ask in verdict.asks if "data missing" in ask]
+        if card.site != story.site:
+            assert asked == [], card.site
+            continue
+        [ticket] = card.tickets
+        name = formats.spoken(story.workstream, words)
+        assert f"{name} is not in it: its data are missing." in verdict.headline
+        assert (verdict.movers[0].title, verdict.movers[0].change) == (name, "no data")
+        [ask] = asked
+        assert f"{name}: " in ask
+        assert f"nothing after {formats.short_day(stopped, words)}" in ask
+        assert ticket.number in ask
 
 
 async def the_restated_month_was_revised() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx
@@ -65,6 +66,34 @@ async def test_the_portfolio_puts_the_site_in_trouble_first_with_its_ticket_and_
     assert "✗✗" in lisbon
     assert "missed, below every level 85" in lisbon
     assert re.search(r"Open tickets 1 highest level 1", text_of(html))
+
+
+async def test_a_silent_workstream_is_seen_although_its_site_delivers(client: httpx.AsyncClient) -> None:
+    today = datetime.now(UTC).date()
+    async with transaction() as connection:
+        # Everything the contracts ask for came until yesterday, but nothing more of Lisbon's live streams.
+        await connection.execute(
+            """
+            INSERT INTO measurement (series, starts_on, grain, value, known_at, actor, reason)
+            SELECT t.id, $1::date, 4, 10, now(), 1, 'test' FROM series t JOIN site s ON s.id = t.site
+            WHERE t.measure <> 'invoice' AND NOT (s.code = 'lisbon' AND t.dimensions ->> 'workstream' = 'live')
+            """,
+            today - timedelta(days=1),
+        )
+        await connection.execute(
+            "INSERT INTO measurement (series, starts_on, grain, value, known_at, actor, reason) "
+            "SELECT id, date_trunc('month', $1::date)::date, 6, 10, now(), 1, 'test' FROM series WHERE measure = 'invoice'",
+            today,
+        )
+    html = await page(client, "/")
+    text = text_of(html)
+    assert "Feeds 1 site has a silent feed Lisbon (Live)" in text
+    assert "all up to date" not in text
+    lisbon = text_of(html[html.index(">Lisbon</a>") : html.index(">Cebu</a>")])
+    assert "Live: nothing after 28 Feb 2026" in lisbon
+    assert "nothing after" not in text_of(html[html.index(">Cebu</a>") :])
+    await save_source()
+    assert re.search(r"Lisbon Live 28 Feb 2026 .* audited", text_of(await page(client, "/sources")))
 
 
 async def test_a_colour_never_stands_alone_every_cell_has_a_sign_and_a_word(client: httpx.AsyncClient) -> None:
