@@ -138,6 +138,15 @@ def why_forbidden(address: Address, *, allow_private: bool = False) -> str | Non
     return None
 
 
+async def address_of(host: str, port: int, *, allow_private: bool = False, resolver: Resolver | None = None) -> str:
+    """An address to connect to for what is no HTTP (SFTP, mail, databases), checked like all others. Raises Refused, OSError.
+
+    Connect to the address and not to the name, which may lead elsewhere a moment later.
+    """
+    gate = _Gate(allow_private=allow_private, allow_http=False, allowed_hosts=None, resolver=resolver or _resolve)
+    return (await gate.addresses(host, port))[0]
+
+
 def _carried(address: Address) -> ipaddress.IPv4Address | None:
     if isinstance(address, ipaddress.IPv4Address):
         return None

@@ -19,7 +19,7 @@ from scorecards.rolling_up import Part
 from scorecards.series import GRAINS
 from vendor_mgmt.intake.mapping import Known, KnownMeasure, KnownSite, Mapper, Refusal
 from vendor_mgmt.intake.readers import csv_file
-from vendor_mgmt.intake.readers.files import Found
+from vendor_mgmt.intake.readers.page import Found
 from vendor_mgmt.intake.source import Csv, Source
 
 ITEMS = ("A01", "A02", "A03", "B01", "B02", "B03", "B04", "B05", "B06", "B07", "B08", "B09", "C01", "D01", "E01", "E02", "E04", "G01")

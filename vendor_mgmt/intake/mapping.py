@@ -201,8 +201,11 @@ class Mapper:
         self._read_known_at = None if mapping.known_at is None else _moment_reader(mapping.known_at)
         self._future = next((check.then for check in source.checks_in_force if check.check == "future"), None)
 
-    def map(self, rows: Sequence[tuple[Any, ...] | BrokenRow], first_row: int) -> Mapped:
-        """What the rows say. `first_row` is the number of the first of them. Raises `Stopped`."""
+    def map(self, rows: Sequence[tuple[Any, ...] | BrokenRow], first_row: int, published_at: datetime | None = None) -> Mapped:
+        """What the rows say. `first_row` is the number of the first of them, `published_at` when they were published, where they do not say
+        it themselves. Raises `Stopped`.
+        """
+        published = "\\N" if published_at is None else published_at.isoformat()
         staged: list[tuple[int, str]] = []
         refused: list[Refusal] = []
         flagged: list[Flag] = []
@@ -233,7 +236,7 @@ class Mapper:
                     raise span.with_traceback(None)
                 if span.starts_on > place.today and self._future is not None:  # type: ignore[union-attr]
                     self._act(self._future, "future", _future(span, place), row_number, flagged)  # type: ignore[arg-type]
-                reported_at = "\\N" if known_at_column is None else self._reported_at(row[known_at_column])
+                reported_at = published if known_at_column is None else self._reported_at(row[known_at_column])
             except _RefusedCell as cell:
                 refused.append(self._refusal(row_number, cell, row, span))
                 continue

@@ -32,9 +32,9 @@ from vendor_mgmt.engine import DB
 from vendor_mgmt.intake import checks, queries
 from vendor_mgmt.intake.mapping import ABSENT, IN_ROWS, NOT_A_ROW, BrokenRow, Known, Mapper, Refusal, Stopped
 from vendor_mgmt.intake.queries import StoredSource
-from vendor_mgmt.intake.readers import csv_file, files, http_json, workbook
-from vendor_mgmt.intake.readers.page import PAGE_ROWS, Asked, Page, ReadingFailed
-from vendor_mgmt.intake.source import Code, Csv, HttpJson, Reader, Xlsx
+from vendor_mgmt.intake.readers import csv_file, files, http_json, json_lines, workbook
+from vendor_mgmt.intake.readers.page import PAGE_ROWS, Asked, Found, KnownFiles, Page, ReadingFailed
+from vendor_mgmt.intake.source import Code, Csv, FileReader, HttpJson, JsonLines, Reader, Source, Xlsx
 from vendor_mgmt.intake.window import PullWindow, next_window
 from vendor_mgmt.jobs.runs import GiveUp, RunResult, Work, perform, register
 
@@ -319,7 +319,10 @@ class _Pull:
         self.flag_examples: dict[str, str] = {}
         self.findings: list[tuple[str, str, str, int]] = []
         self.failure: ReadingFailed | None = None
-        self.whole_files: list[files.Found] = []
+        self.whole_files: list[Found] = []
+        self.answer: tuple[str, str, str] | None = None
+        """Address, SHA-256 and mark of the one answer of a source that has one."""
+        self.is_unmodified = False
         self.failed_files: list[str] = []
         self.told_at = 0.0
         # One thread for all pages: each further one would keep memory of its own.
@@ -364,14 +367,21 @@ class _Pull:
     async def read(self, connection: asyncpg.Connection[Any]) -> None:
         """Take in page after page, until the source's end or until it cannot be read on."""
         reader = self.document.reader
+        is_everything_wanted = self.request.from_ is not None
+        known = KnownFiles() if is_everything_wanted else await queries.known_files(connection, self.source)
         async with _client(reader) as client:
             asked = Asked(since=self.window.window_from, until=self.window.window_until)
             try:
                 if isinstance(reader, HttpJson):
-                    async for page in http_json.read(self.document, reader, asked, client):
+                    async for page in http_json.read(self.document, reader, asked, client, known):
                         await self.take(connection, page)
+                        if page.mark is not None and page.received_sha256 is not None:
+                            self.answer = (http_json.name_of(reader, asked), page.received_sha256, page.mark)
                 else:
-                    await self.read_files(connection, reader, client)
+                    await self.read_files(connection, reader, client, known)
+            except http_json.NotModified:
+                self.is_unmodified = True
+                self.findings.append(("reading", "flag", "The source has nothing but what was read before.", 0))
             except ReadingFailed as failure:
                 if self.pages == 0:
                     if failure.is_temporary:
@@ -379,19 +389,17 @@ class _Pull:
                     raise GiveUp(failure.reason) from None
                 self.failure = failure
 
-    async def read_files(self, connection: asyncpg.Connection[Any], reader: Csv | Xlsx, client: httpx.AsyncClient) -> None:
+    async def read_files(
+        self, connection: asyncpg.Connection[Any], reader: FileReader, client: httpx.AsyncClient, known: KnownFiles
+    ) -> None:
         """Take in every file that is new or has changed. One that cannot be read keeps none of the others out."""
-        is_everything_wanted = self.request.from_ is not None
-        known = set() if is_everything_wanted else await queries.known_files(connection, self.source)
         failure: ReadingFailed | None = None
-        async with files.files(reader, client, known, _OPTIONS[0].root) as found:
+        options = _OPTIONS[0]
+        async with files.files(reader, client, known, options.root, allow_private=options.allow_private) as found:
             for file in found:
                 refused_before = self.refused
-                pages = (
-                    csv_file.read(self.document, reader, file) if isinstance(reader, Csv) else workbook.read(self.document, reader, file)
-                )
                 try:
-                    async for page in pages:
+                    async for page in _pages(self.document, reader, file):
                         await self.take(connection, page)
                 except ReadingFailed as error:
                     failure = error
@@ -417,7 +425,7 @@ class _Pull:
             # Compressing goes on beside the mapping, on another core.
             packing = asyncio.get_running_loop().run_in_executor(self.packer, queries.packed, content)
             try:
-                mapped = self.mapper.map(page.rows, first_row)
+                mapped = self.mapper.map(page.rows, first_row, page.reported_at)
             except BaseException:
                 await packing
                 raise
@@ -476,7 +484,10 @@ class _Pull:
             await self.note_findings(connection)
             for file in self.whole_files:
                 if self.refused == 0 or file.name in origins:
-                    await queries.note_file(connection, self.source, file.name, file.sha256, self.number)
+                    await queries.note_file(connection, self.source, file.name, file.sha256, self.number, file.mark)
+            if self.answer is not None and is_complete and self.refused == 0:
+                name, sha256, mark = self.answer
+                await queries.note_file(connection, self.source, name, sha256, self.number, mark)
             await queries.refresh(connection, self.source.id, self.now)
             watermark_on = await self.move_watermark(connection, is_complete=is_complete)
             pulled = self.outcome(merged, state, watermark_on, is_complete=is_complete)
@@ -517,7 +528,7 @@ class _Pull:
             origins = {row["origin"] for row in rows} - set(self.failed_files)
             await queries.replace_refused(connection, self.number, self.source.id, self.now, window=None, origins=sorted(origins))
             return {file.name for file in self.whole_files}
-        if is_complete:
+        if is_complete and not self.is_unmodified:
             horizon = self.window.window_until - timedelta(days=self.document.repairs_days)
             window = (self.window.window_from, self.window.window_until, horizon)
             await queries.replace_refused(connection, self.number, self.source.id, self.now, window=window, origins=())
@@ -600,6 +611,16 @@ class _Replay(_Pull):
 
     async def quarantine(self, connection: asyncpg.Connection[Any]) -> None:
         """What is refused again waits already."""
+
+
+def _pages(source: Source, reader: FileReader, file: Found) -> AsyncIterator[Page]:
+    match reader:
+        case Csv():
+            return csv_file.read(source, reader, file)
+        case JsonLines():
+            return json_lines.read(source, reader, file)
+        case Xlsx():
+            return workbook.read(source, reader, file)
 
 
 def _encode_absent(value: Any) -> Any:

@@ -16,6 +16,7 @@ import msgspec
 from contracts.reading import read
 from scorecards.measurement import ReliefEffect
 from vendor_mgmt.intake.mapping import Known, KnownMeasure, KnownSite, Refusal
+from vendor_mgmt.intake.readers.page import KnownFiles
 from vendor_mgmt.intake.source import Source
 from vendor_mgmt.jobs import dispatcher
 
@@ -506,15 +507,27 @@ _OLDEST_REFUSED = """
 # Files
 
 
-async def known_files(connection: Connection[Any], source: StoredSource) -> set[tuple[str, str]]:
-    rows = await connection.fetch("SELECT name, sha256 FROM source_file WHERE source = $1 AND version = $2", source.id, source.version)
-    return {(row["name"], row["sha256"]) for row in rows}
+async def known_files(connection: Connection[Any], source: StoredSource) -> KnownFiles:
+    """What this version of a source has taken in: of each name the newest state, because a file may go back to an earlier one."""
+    rows = await connection.fetch(
+        "SELECT name, sha256, mark FROM source_file WHERE source = $1 AND version = $2 ORDER BY id", source.id, source.version
+    )
+    newest = {row["name"]: row for row in rows}
+    return KnownFiles(
+        contents=frozenset((name, row["sha256"]) for name, row in newest.items()),
+        marks=frozenset((name, row["mark"]) for name, row in newest.items() if row["mark"] is not None),
+        every_mark=frozenset(row["mark"] for row in rows if row["mark"] is not None),
+    )
 
 
-async def note_file(connection: Connection[Any], source: StoredSource, name: str, sha256: str, pull: int) -> None:
+async def note_file(
+    connection: Connection[Any], source: StoredSource, name: str, sha256: str, pull: int, mark: str | None = None
+) -> None:
+    """Remember that a file was taken in. One that goes back to an earlier state is remembered anew."""
+    await connection.execute("DELETE FROM source_file WHERE source = $1 AND name = $2 AND sha256 = $3", source.id, name, sha256)
     await connection.execute(
-        "INSERT INTO source_file (source, version, name, sha256, pull) VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING",
-        source.id, source.version, name, sha256, pull,
+        "INSERT INTO source_file (source, version, name, sha256, pull, mark) VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING",
+        source.id, source.version, name, sha256, pull, mark,
     )  # fmt: skip
 
 

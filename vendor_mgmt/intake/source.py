@@ -155,42 +155,98 @@ class HttpJson(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             )
 
 
-class Csv(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="type", tag="csv"):
-    """Text files of a folder, or one file at an address. Delimiter and encoding are found out unless given."""
+class Sftp(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A folder on an SFTP server. `host_key` is the server's public key, `ssh-ed25519 AAAA…`: without it, anybody could play the server."""
 
-    folder: Text | None = None
-    url: Text | None = None
-    pattern: Text = "*.csv"
-    delimiter: Annotated[str, Meta(min_length=1, max_length=1)] | None = None
-    encoding: Text | None = None
-    settle_s: Annotated[float, Meta(ge=0)] = 10
-    auth: Auth | None = None
-    limits: Limits = field(default_factory=Limits)
+    host: Text
+    user: Text
+    host_key: Text
+    port: Annotated[int, Meta(ge=1, le=65535)] = 22
+    folder: Text = "."
+    password: Secret | None = None
+    key: Secret | None = None
+    """A private key in OpenSSH's format, without a passphrase."""
 
     def __post_init__(self) -> None:
-        _exactly_one(self, ("folder", "url"))
+        _exactly_one(self, ("password", "key"))
+        if not re.match(r"(ssh|ecdsa|sk)-[\w@.-]+ [A-Za-z0-9+/=]{40,}", self.host_key):
+            raise RefusedValue(
+                "`host_key` is no public key",
+                "Ask the vendor for the server's key, a line such as `ssh-ed25519 AAAA…`; `ssh-keyscan` shows it too.",
+                field="host_key",
+            )
 
 
-class Xlsx(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="type", tag="xlsx"):
-    """Workbooks of a folder, or one at an address, as people send them: titles above the table, merged headings, totals below.
+class Mailbox(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Attachments of the mails of the last `days` in a mailbox (IMAP), from `senders` only: whole addresses, or `@domain`.
 
-    A column under a merged heading is called `heading / column`. Without `sheet`, every sheet that has the mapped columns is read.
+    Anybody can write any sender into a mail. Where the mail server checks senders (DMARC), `verified_by` is the name under which it says so
+    in `Authentication-Results`, and mails that did not pass are left alone. The mailbox is only read.
+    """
+
+    host: Text
+    user: Text
+    password: Secret
+    senders: Annotated[tuple[Text, ...], Meta(min_length=1)]
+    port: Annotated[int, Meta(ge=1, le=65535)] | None = None
+    security: Literal["tls", "starttls", "none"] = "tls"
+    folder: Text = "INBOX"
+    days: Annotated[int, Meta(ge=1, le=3660)] = 30
+    verified_by: Text | None = None
+
+    def __post_init__(self) -> None:
+        if wrong := [sender for sender in self.senders if not re.fullmatch(r"[^@\s]*@[^@\s]+", sender)]:
+            repair = "Write name@host.example, or @host.example for everybody there."
+            raise RefusedValue(f"{wrong[0]!r} is no sender", repair, field="senders")
+
+
+class _Files(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where files are: in a folder of this machine, at an address, on an SFTP server, or attached to mails.
+
+    A file is read once, and again when it changes. Files may be packed with gzip, whatever their names say.
     """
 
     folder: Text | None = None
     url: Text | None = None
-    pattern: Text = "*.xlsx"
-    sheet: Text | None = None
+    sftp: Sftp | None = None
+    mailbox: Mailbox | None = None
     settle_s: Annotated[float, Meta(ge=0)] = 10
+    """How many seconds a file must have been left alone; one that is younger may still be growing."""
     auth: Auth | None = None
     limits: Limits = field(default_factory=Limits)
 
     def __post_init__(self) -> None:
-        _exactly_one(self, ("folder", "url"))
+        _exactly_one(self, ("folder", "url", "sftp", "mailbox"))
 
 
-Reader = HttpJson | Csv | Xlsx
-"""A further kind of reader is a further class here and a function in `intake.readers.READERS`."""
+class Csv(_Files, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="type", tag="csv"):
+    """Separated text: CSV, TSV and their like. Delimiter and encoding are found out unless given."""
+
+    pattern: Text = "*.csv"
+    delimiter: Annotated[str, Meta(min_length=1, max_length=1)] | None = None
+    encoding: Text | None = None
+
+
+class JsonLines(_Files, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="type", tag="json_lines"):
+    """Text with one JSON object a line."""
+
+    pattern: Text = "*.jsonl"
+
+
+class Xlsx(_Files, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="type", tag="xlsx"):
+    """Workbooks, as people send them: titles above the table, merged headings, totals below.
+
+    A column under a merged heading is called `heading / column`. Without `sheet`, every sheet that has the mapped columns is read.
+    """
+
+    pattern: Text = "*.xlsx"
+    sheet: Text | None = None
+
+
+FileReader = Csv | JsonLines | Xlsx
+
+Reader = HttpJson | FileReader
+"""A further kind of reader is a further class here and a branch of `intake.pull`."""
 
 
 class Schedule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -488,11 +544,12 @@ class Source(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         ]
 
 
-def _exactly_one(struct: Any, fields: tuple[str, str]) -> None:
+def _exactly_one(struct: Any, fields: tuple[str, ...]) -> None:
     given = [name for name in fields if getattr(struct, name) is not None]
     if len(given) != 1:
-        found = "both are given" if given else "neither is given"
-        raise RefusedValue(f"either `{fields[0]}` or `{fields[1]}` is wanted, and {found}", "Write exactly one of the two.")
+        names = " or ".join(f"`{name}`" for name in fields)
+        found = "neither is given" if not given else f"{' and '.join(given)} are given"
+        raise RefusedValue(f"{names} is wanted, and {found}", "Write exactly one of them.")
 
 
 def _listed(words: list[str]) -> str:

@@ -116,13 +116,16 @@ class PullAnswer(Table):
 
 
 class SourceFile(Table):
-    """Files of a folder that were taken in without any refused row, so that they are not read again until they change."""
+    """Files, and answers known by their address, that were taken in without any refused row, so that they are not read again until they
+    change.
+    """
 
     id = BigSerial(primary_key=True)
     source = ForeignKey(Source, null=False, default=None, on_delete=OnDelete.restrict)
     version = ForeignKey(SourceVersion, null=False, default=None, on_delete=OnDelete.restrict)
     name = Text(default=None)
     sha256 = Varchar(length=64, default=None)
+    mark = Text(null=True, default=None, help_text="By what its place knows it again: ETag, size and time of change, number of the mail")
     pull = ForeignKey(Pull, null=False, default=None, on_delete=OnDelete.restrict)
 
     source_file_one_content = Unique([source, version, name, sha256])

@@ -123,7 +123,11 @@ class _Handler(BaseHTTPRequestHandler):
         if script.get("token") and self.headers.get("authorization") != f"Bearer {script['token']}":
             self.answer(b'{"error": "who are you?"}', status=401)
             return
-        self.answer(*self.page(script, query))
+        if script.get("etag") and self.headers.get("if-none-match") == script["etag"]:
+            self.answer(b"", status=304)
+            return
+        body, status, headers = self.page(script, query)
+        self.answer(body, status, headers | ({"ETag": script["etag"]} if script.get("etag") else {}))
 
     def page(self, script: dict[str, Any], query: dict[str, str]) -> tuple[bytes, int, dict[str, str]]:
         rows = script.get("rows", [])

@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from vendor_mgmt.intake.mapping import ABSENT, BrokenRow
-from vendor_mgmt.intake.readers.files import Found
-from vendor_mgmt.intake.readers.page import PAGE_ROWS, Headings, Page, ReadingFailed, Row, headings_in, is_no_data
+from vendor_mgmt.intake.readers.page import PAGE_ROWS, Found, Headings, Page, ReadingFailed, Row, headings_in, is_no_data, page_of
 from vendor_mgmt.intake.source import Csv, Source
 
 _DELIMITERS = (",", ";", "\t", "|")
@@ -34,18 +33,12 @@ async def read(source: Source, reader: Csv, file: Found) -> AsyncIterator[Page]:
             lines = _cells(csv.reader(text, delimiter=delimiter))
             rows = _rows(itertools.islice(lines, headings.first_data_row, None), headings, source)
             while page := list(itertools.islice(rows, PAGE_ROWS)):
-                yield _page(file, page, is_end=False)
+                yield page_of(file, page, is_end=False)
     except (UnicodeDecodeError, LookupError) as error:
         raise ReadingFailed(f"{file.name} is not {encoding}: {error}. Say what it is under `encoding`.", is_temporary=False) from None
     except OSError as error:
         raise ReadingFailed(f"{file.name} cannot be read: {error.strerror}.", is_temporary=True) from None
-    yield _page(file, [], is_end=True)
-
-
-def _page(file: Found, rows: list[Row], *, is_end: bool) -> Page:
-    return Page(
-        origin=file.name, rows=rows, received_sha256=file.sha256, received_bytes=file.size_bytes, file=file.name, is_file_end=is_end
-    )
+    yield page_of(file, [], is_end=True)
 
 
 def _encoding(path: Path) -> str:

@@ -16,7 +16,7 @@ from collections.abc import AsyncIterator
 from datetime import UTC, date, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 import httpx
 import msgspec
@@ -24,10 +24,10 @@ import stamina
 
 from vendor_mgmt import outbound
 from vendor_mgmt.intake.readers import json_text
-from vendor_mgmt.intake.readers.page import Asked, Page, ReadingFailed, at_path, picker, sha256, value_of
+from vendor_mgmt.intake.readers.page import Asked, KnownFiles, Page, ReadingFailed, at_path, picker, sha256, value_of
 from vendor_mgmt.intake.source import ApiKey, Auth, Basic, Bearer, Cursor, HttpJson, Link, OAuth2, Offset, OnePage, PageNumber, Source
 
-_TEMPORARY = frozenset({408, 425, 429, 500, 502, 503, 504})
+TEMPORARY = frozenset({408, 425, 429, 500, 502, 503, 504})
 _REPETITIONS_MAX = 3
 
 
@@ -48,6 +48,7 @@ class _Answer(msgspec.Struct, frozen=True, kw_only=True):
     body_sha256: str
     body_bytes: int
     next_link: str | None
+    mark: str | None = None
     rows: list[Any] | None = None
     """The rows, where they had to be picked out of an answer that is no JSON as a whole."""
     broke_off: str | None = None
@@ -57,13 +58,47 @@ class _Answer(msgspec.Struct, frozen=True, kw_only=True):
 class _Request(msgspec.Struct, frozen=True, kw_only=True):
     url: str
     parameters: dict[str, str]
+    mark: str | None = None
+    """By what the source knows the answer that we have already."""
 
 
-async def read(source: Source, reader: HttpJson, asked: Asked, client: httpx.AsyncClient) -> AsyncIterator[Page]:
-    """The pages of a source. Raises `ReadingFailed`, also after pages were given."""
+class NotModified(Exception):  # noqa: N818 - an outcome
+    """The source has nothing but what was read before."""
+
+
+def name_of(reader: HttpJson, asked: Asked) -> str:
+    """The address of a question, by which its answer is known again."""
+    parameters = _parameters(reader, asked)
+    return f"{reader.url}?{urlencode(sorted(parameters.items()))}" if parameters else reader.url
+
+
+def mark_of(response: httpx.Response) -> str | None:
+    """By what a source knows its answer again (RFC 9110: ETag, Last-Modified), if it says so."""
+    if etag := response.headers.get("etag"):
+        return f"etag {etag}"[:1000]
+    changed = response.headers.get("last-modified")
+    return f"modified {changed}"[:1000] if changed else None
+
+
+def conditions(mark: str | None) -> dict[str, str]:
+    """The headers that ask only for something else than what is known by this mark."""
+    kind, _, value = (mark or "").partition(" ")
+    if not value or not value.isprintable():
+        return {}
+    return {"if-none-match": value} if kind == "etag" else {"if-modified-since": value}
+
+
+async def read(
+    source: Source, reader: HttpJson, asked: Asked, client: httpx.AsyncClient, known: KnownFiles | None = None
+) -> AsyncIterator[Page]:
+    """The pages of a source. Raises `ReadingFailed`, also after pages were given, and `NotModified` where the one answer there is has not
+    changed since the one that is `known`.
+    """
     session = _Session(reader, client)
     pick = picker(source.kept_columns)
     first = _Request(url=reader.url, parameters=_parameters(reader, asked))
+    if known is not None and isinstance(reader.paging, OnePage):
+        first = msgspec.structs.replace(first, mark=known.mark_of(name_of(reader, asked)))
     number, rows_read, repetitions, last_sha256 = 0, 0, 0, ""
     seen: set[str] = set()
     fetching = asyncio.ensure_future(session.fetch(first))
@@ -111,6 +146,7 @@ def _page(reader: HttpJson, answer: _Answer, rows: list[Any], pick: Any) -> Page
         rows=[pick(row) for row in rows],
         received_sha256=answer.body_sha256,
         received_bytes=answer.body_bytes,
+        mark=answer.mark if isinstance(reader.paging, OnePage) else None,
     )
 
 
@@ -149,7 +185,7 @@ class _Session:
         # Kept out of the response, which is part of a cycle: pages would pile up until the garbage collector comes by.
         pieces: list[bytes] = []
         try:
-            headers = await self.headers()
+            headers = await self.headers() | conditions(request.mark)
             async with self.client.stream("GET", request.url, params=request.parameters or None, headers=headers) as response:
                 async for piece in response.aiter_bytes():
                     pieces.append(piece)  # noqa: PERF401 - what came before a connection breaks is wanted, too
@@ -163,7 +199,9 @@ class _Session:
         if response.status_code == 401 and isinstance(self.reader.auth, OAuth2) and self.token is not None:
             self.token = None
             raise _TryAgain("The source no longer accepts the token.")
-        if response.status_code in _TEMPORARY:
+        if response.status_code == 304 and request.mark is not None:
+            raise NotModified
+        if response.status_code in TEMPORARY:
             reason = f"The source answers {response.status_code} {response.reason_phrase}."
             raise _TryAgain(reason, pause=_retry_after(response))
         if response.status_code != 200:
@@ -204,7 +242,7 @@ async def _token(auth: OAuth2, client: httpx.AsyncClient) -> str:
         raise _TryAgain(f"The token's issuer did not answer: {_what(error)}.") from error
     except httpx.RequestError as error:
         raise ReadingFailed(f"{_what(error)}.", is_temporary=False) from error
-    if response.status_code in _TEMPORARY:
+    if response.status_code in TEMPORARY:
         raise _TryAgain(f"The token's issuer answers {response.status_code}.", pause=_retry_after(response))
     token: Any = None
     if response.status_code == 200:
@@ -242,7 +280,7 @@ def _decoded(response: httpx.Response, body: bytes) -> _Answer:
         start = body.lstrip()[:1]
         what = "a web page" if start == b"<" else "nothing" if not start else f"something that is no JSON ({kind}, {len(body)} bytes)"
         raise _TryAgain(f"The source answers with {what} instead of JSON.", body=body, next_link=next_link) from None
-    return _Answer(document=document, body_sha256=sha256(body), body_bytes=len(body), next_link=next_link)
+    return _Answer(document=document, body_sha256=sha256(body), body_bytes=len(body), next_link=next_link, mark=mark_of(response))
 
 
 def _salvaged(error: _TryAgain, body: bytes, reader: HttpJson) -> _Answer:

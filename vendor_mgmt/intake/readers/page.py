@@ -12,7 +12,7 @@ import operator
 import os
 import unicodedata
 from collections.abc import Callable, Collection, Mapping, Sequence
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +44,53 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
     file: str | None = None
     """Name of the file these rows are from, if they are; its last page has `is_file_end`."""
     is_file_end: bool = False
+    mark: str | None = None
+    """By what the source knows this answer again, where it is the only one."""
+    reported_at: datetime | None = None
+    """When these rows were published, where they do not say so themselves."""
+
+
+class Found(msgspec.Struct, frozen=True, kw_only=True):
+    """A file to read. `name` is what people know it by; `path` where it lies now; `mark` by what its place knows it again: a version, a
+    time of change, the number of a mail. `broke_off` says why it is not the whole file, if it is not.
+    """
+
+    path: Path
+    name: str
+    sha256: str
+    size_bytes: int
+    mark: str | None = None
+    broke_off: str | None = None
+    reported_at: datetime | None = None
+    """When it was sent, where that is known: of two mails about one span the later counts."""
+
+
+class KnownFiles(msgspec.Struct, frozen=True, kw_only=True):
+    """What was read before, and need not be read again: names with SHA-256, and names with marks."""
+
+    contents: frozenset[tuple[str, str]] = frozenset()
+    marks: frozenset[tuple[str, str]] = frozenset()
+    every_mark: frozenset[str] = frozenset()
+    """Also those of earlier files of the same name: mails that all bring a `report.csv`."""
+
+    def mark_of(self, name: str) -> str | None:
+        """The mark of a file of which there is only one state at a time."""
+        return next((mark for known, mark in self.marks if known == name), None)
+
+
+def page_of(file: Found, rows: list[Row], *, is_end: bool) -> Page:
+    """Some rows of a file. At the end of one that is not whole, raises `ReadingFailed`: its rows are good, and there should be more."""
+    if is_end and file.broke_off is not None:
+        raise ReadingFailed(f"{file.name} is not whole; the lines that came are used. {file.broke_off}", is_temporary=True)
+    return Page(
+        origin=file.name,
+        rows=rows,
+        received_sha256=file.sha256,
+        received_bytes=file.size_bytes,
+        file=file.name,
+        is_file_end=is_end,
+        reported_at=file.reported_at,
+    )
 
 
 class ReadingFailed(Exception):  # noqa: N818 - the outcome of a reading

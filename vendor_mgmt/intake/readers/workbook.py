@@ -14,8 +14,7 @@ import openpyxl
 from openpyxl.utils.exceptions import InvalidFileException
 
 from vendor_mgmt.intake.mapping import ABSENT
-from vendor_mgmt.intake.readers.files import Found
-from vendor_mgmt.intake.readers.page import PAGE_ROWS, Page, ReadingFailed, Row, headings_in, is_no_data, normal
+from vendor_mgmt.intake.readers.page import PAGE_ROWS, Found, Page, ReadingFailed, Row, headings_in, is_no_data, normal, page_of
 from vendor_mgmt.intake.source import Source, Xlsx
 
 _TOP_LINES = 30
@@ -28,20 +27,16 @@ async def read(source: Source, reader: Xlsx, file: Found) -> AsyncIterator[Page]
     # Opening a workbook takes seconds of computing, which would hold up everything else in this process.
     rows = await asyncio.to_thread(_read, source, reader, file)
     for start in range(0, len(rows), PAGE_ROWS):
-        yield _page(file, rows[start : start + PAGE_ROWS], is_end=False)
-    yield _page(file, [], is_end=True)
-
-
-def _page(file: Found, rows: list[Row], *, is_end: bool) -> Page:
-    return Page(
-        origin=file.name, rows=rows, received_sha256=file.sha256, received_bytes=file.size_bytes, file=file.name, is_file_end=is_end
-    )
+        yield page_of(file, rows[start : start + PAGE_ROWS], is_end=False)
+    yield page_of(file, [], is_end=True)
 
 
 def _read(source: Source, reader: Xlsx, file: Found) -> list[Row]:
     _refuse_bombs(reader, file)
     try:
-        book = openpyxl.load_workbook(file.path, data_only=True)
+        # Opened here, because the library judges a path by how it ends, and a fetched file has no such name.
+        with file.path.open("rb") as content:
+            book = openpyxl.load_workbook(content, data_only=True)
     except (InvalidFileException, zipfile.BadZipFile, KeyError, ValueError, TypeError, OSError, EOFError) as error:
         raise ReadingFailed(f"{file.name} is no workbook that can be opened ({type(error).__name__}).", is_temporary=False) from None
     try:
