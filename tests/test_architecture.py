@@ -79,6 +79,7 @@ EDGES = {
     "vendor_mgmt.intake.readers.json_lines": "reads files",
     "vendor_mgmt.intake.readers.mailbox": "IMAP",
     "vendor_mgmt.intake.readers.page": "reads what a file is, and secrets that sources name",
+    "vendor_mgmt.intake.readers.postgresql": "SQL on somebody else's database",
     "vendor_mgmt.intake.readers.sftp": "SFTP",
     "vendor_mgmt.intake.readers.workbook": "reads files",
     "vendor_mgmt.intake.tables": "tables",

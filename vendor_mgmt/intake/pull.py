@@ -32,9 +32,9 @@ from vendor_mgmt.engine import DB
 from vendor_mgmt.intake import checks, queries
 from vendor_mgmt.intake.mapping import ABSENT, IN_ROWS, NOT_A_ROW, BrokenRow, Known, Mapper, Refusal, Stopped
 from vendor_mgmt.intake.queries import StoredSource
-from vendor_mgmt.intake.readers import csv_file, files, http_json, json_lines, workbook
+from vendor_mgmt.intake.readers import csv_file, files, http_json, json_lines, postgresql, workbook
 from vendor_mgmt.intake.readers.page import PAGE_ROWS, Asked, Found, KnownFiles, Page, ReadingFailed
-from vendor_mgmt.intake.source import Code, Csv, FileReader, HttpJson, JsonLines, Reader, Source, Xlsx
+from vendor_mgmt.intake.source import Code, Csv, FileReader, HttpJson, JsonLines, PostgreSql, Reader, Source, Xlsx
 from vendor_mgmt.intake.window import PullWindow, next_window
 from vendor_mgmt.jobs.runs import GiveUp, RunResult, Work, perform, register
 
@@ -327,7 +327,7 @@ class _Pull:
         self.told_at = 0.0
         # One thread for all pages: each further one would keep memory of its own.
         self.packer = ThreadPoolExecutor(1, thread_name_prefix="pull")
-        self.is_of_files = not isinstance(self.document.reader, HttpJson)
+        self.is_of_files = isinstance(self.document.reader, FileReader)
         self.stopping = {check.check for check in self.document.checks if check.then == "stop"} & {"unknown", "unreadable"}
 
     async def read_and_store(self) -> None:
@@ -377,6 +377,9 @@ class _Pull:
                         await self.take(connection, page)
                         if page.mark is not None and page.received_sha256 is not None:
                             self.answer = (http_json.name_of(reader, asked), page.received_sha256, page.mark)
+                elif isinstance(reader, PostgreSql):
+                    async for page in postgresql.read(self.document, reader, asked, allow_private=_OPTIONS[0].allow_private):
+                        await self.take(connection, page)
                 else:
                     await self.read_files(connection, reader, client, known)
             except http_json.NotModified:

@@ -245,7 +245,48 @@ class Xlsx(_Files, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_fi
 
 FileReader = Csv | JsonLines | Xlsx
 
-Reader = HttpJson | FileReader
+class PostgreSql(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="type", tag="postgresql"):
+    """Rows of a query on a PostgreSQL database. `:since` and `:until` in the query stand for the days a pull asks for, half-open.
+
+    `address` is a credential as a whole: `postgresql://user:password@host/database`. Give it a user who may only read what is wanted.
+    """
+
+    address: Secret
+    query: Text
+    rows_max: Annotated[int, Meta(ge=1, le=10_000_000)] = 1_000_000
+    limits: Limits = field(default_factory=Limits)
+
+    def __post_init__(self) -> None:
+        query, names = window_of(self.query)
+        if not re.match(r"(select|with|values|table)\b", query.lstrip(), re.IGNORECASE):
+            raise RefusedValue("the query reads nothing", "Begin it with SELECT or WITH.", field="query")
+        if len(names) == 1:
+            raise RefusedValue(f"the query asks only for `:{names[0]}`", "Use `:since` and `:until`, or neither.", field="query")
+
+    @property
+    def origin(self) -> str:
+        return "query"
+
+
+_IN_SQL = re.compile(r"""'(?:[^']|'')*' | "(?:[^"]|"")*" | --[^\n]* | /\*.*?\*/ | ::\w+ | :(since|until)\b""", re.VERBOSE | re.DOTALL)
+
+
+def window_of(query: str) -> tuple[str, tuple[str, ...]]:
+    """A query with numbered parameters in place of `:since` and `:until`, and their names in that order. Quoted text is left alone."""
+    names: list[str] = []
+
+    def number(found: re.Match[str]) -> str:
+        name = found[1]
+        if name is None:
+            return found[0]
+        if name not in names:
+            names.append(name)
+        return f"${names.index(name) + 1}::date"
+
+    return _IN_SQL.sub(number, query), tuple(names)
+
+
+Reader = HttpJson | FileReader | PostgreSql
 """A further kind of reader is a further class here and a branch of `intake.pull`."""
 
 
