@@ -108,6 +108,7 @@ class Span(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=T
         return f"{self.opens}-{self.closes}"
 
 
+@functools.lru_cache(maxsize=4096)
 def _time_of_day(text: str) -> timedelta:
     hours, minutes, *seconds = (int(part) for part in text.split(":"))
     return timedelta(hours=hours, minutes=minutes, seconds=seconds[0] if seconds else 0)

@@ -21,7 +21,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from fractions import Fraction
 from types import MappingProxyType
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from msgspec import Struct
 
@@ -37,7 +37,7 @@ def on_axis(mark: Mark, levels: Mapping[str, Fraction]) -> Fraction:
     Raises :class:`CannotCompute` where the level is not in force.
     """
     if not isinstance(mark, str):
-        return _exactly(mark)
+        return exactly(mark)
     try:
         return levels[mark]
     except KeyError:
@@ -240,14 +240,16 @@ def draw(
     volumes: Mapping[str, Fraction] | None = None,
     part: Fraction = _WHOLE,
     explain: bool = True,
+    corners: Corners | None = None,
 ) -> Drawn:
     """The curve's amount at a value.  ``volumes`` are the measures an allowance may be a share of, and ``part`` how much
     of a whole period this one is.
 
     Without ``explain`` a line leaves out the words: a close scores thousands of values and shows few derivations.
+    ``corners`` are what :func:`corners_of` gives for the same curve and levels, where many values are drawn on them.
     """
     if curve.line is not None:
-        drawn = _on_line(curve, value, levels, explain=explain)
+        drawn = _on_line(curve, value, corners or corners_of(curve, levels), explain=explain)
     elif curve.steps is not None:
         drawn = _in_steps(curve.steps, value, levels)
     elif curve.each is not None:
@@ -263,41 +265,61 @@ def _limited(curve: Curve, drawn: Drawn) -> Drawn:
     if amount is None or (curve.at_most is None and curve.at_least is None):
         return drawn
     if curve.at_most is not None and amount > curve.at_most:
-        amount, words = _exactly(curve.at_most), f"{words}, at most {curve.at_most}"
+        amount, words = exactly(curve.at_most), f"{words}, at most {curve.at_most}"
     if curve.at_least is not None and amount < curve.at_least:
-        amount, words = _exactly(curve.at_least), f"{words}, at least {curve.at_least}"
+        amount, words = exactly(curve.at_least), f"{words}, at least {curve.at_least}"
     return Drawn(amount=amount, band=drawn.band, units=drawn.units, words=words)
 
 
 @functools.lru_cache(maxsize=4096)
-def _exactly(number: Decimal) -> Fraction:
+def exactly(number: Decimal) -> Fraction:
     """A contract's figure as an exact fraction; the same few figures are asked for again and again."""
     return Fraction(number)
 
 
-def _on_line(curve: Curve, value: Fraction, levels: Mapping[str, Fraction], *, explain: bool) -> Drawn:
-    assert curve.line is not None
-    corners = [(on_axis(corner.at, levels), _exactly(corner.give)) for corner in curve.line]
-    for (x0, _), (x1, _) in itertools.pairwise(corners):
+class Corners(NamedTuple):
+    """A line among the levels in force: its corners from left to right, each segment as ``amount = base + slope × value``."""
+
+    at: list[tuple[Fraction, Fraction]]
+    """Place and amount of each."""
+    segments: list[tuple[Fraction, Fraction]]
+    """Base and slope; nought for a cliff, on which no value is drawn."""
+
+
+def corners_of(curve: Curve, levels: Mapping[str, Fraction] = MappingProxyType({})) -> Corners:
+    """The line of a curve that has one.  Raises :class:`CannotCompute` where the levels put its corners out of order."""
+    corners = [(on_axis(corner.at, levels), exactly(corner.give)) for corner in curve.line or ()]
+    segments: list[tuple[Fraction, Fraction]] = []
+    for (x0, y0), (x1, y1) in itertools.pairwise(corners):
         if x1 < x0:
             msg = f"the corners of a line run from left to right, but {number_text(x1)} follows {number_text(x0)}"
             raise CannotCompute(msg)
+        slope = (y1 - y0) / (x1 - x0) if x1 > x0 else Fraction(0)
+        segments.append((y0 - slope * x0, slope))
+    return Corners(corners, segments)
+
+
+def _on_line(curve: Curve, value: Fraction, line: Corners, *, explain: bool) -> Drawn:
+    corners = line.at
     first, last = corners[0], corners[-1]
     if value < first[0]:
-        amount = first[1] if curve.below is None else _exactly(curve.below)
+        amount = first[1] if curve.below is None else exactly(curve.below)
         return Drawn(amount=amount, words=f"{number_text(amount)} below {number_text(first[0])}" if explain else "")
     if value >= last[0]:
         if value == last[0] or curve.beyond is None:
             words = f"{number_text(last[1])} from {number_text(last[0])} on" if explain else ""
             return Drawn(amount=last[1], words=words)
-        return Drawn(amount=_exactly(curve.beyond), words=f"{curve.beyond} beyond {number_text(last[0])}" if explain else "")
+        return Drawn(amount=exactly(curve.beyond), words=f"{curve.beyond} beyond {number_text(last[0])}" if explain else "")
     # A cliff is two corners on one point; taking the last segment that starts at or before the value makes the
     # later corner hold at the point itself.
-    index = max(i for i, (x, _) in enumerate(corners) if x <= value)
-    (x0, y0), (x1, y1) = corners[index], corners[index + 1]
-    amount = y0 + (value - x0) * (y1 - y0) / (x1 - x0)
+    index = len(corners) - 2
+    while corners[index][0] > value:
+        index -= 1
+    base, slope = line.segments[index]
+    amount = base + slope * value
     if not explain:
         return Drawn(amount=amount)
+    (x0, y0), (x1, y1) = corners[index], corners[index + 1]
     words = (
         f"{number_text(y0)} + ({number_text(value)} − {number_text(x0)}) ÷ ({number_text(x1)} − {number_text(x0)}) "
         f"× ({number_text(y1)} − {number_text(y0)})"

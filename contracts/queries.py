@@ -291,7 +291,8 @@ async def save_calendar(
     if newest is None or newest["sha256"] != sha256:
         encoded = document.decode() if isinstance(document, bytes) else msgspec.json.encode(document).decode()
         await connection.execute(_ADD_CALENDAR, code, 1 if newest is None else newest["number"] + 1, encoded, text, sha256, now, entered_by)
-    return await calendar(connection, code)
+        return await calendar(connection, code)
+    return CalendarVersion(**newest)
 
 
 async def calendar(connection: Connection, code: str) -> CalendarVersion:

@@ -135,8 +135,17 @@ class Field:
     default: Any
     """The default value, or `MISSING`. A default made by a factory is one fresh result of it: compare with it, never hand it out."""
 
-    description: str
     examples: tuple[Any, ...] = ()
+    said: str = ""
+    """What the annotation itself says of the field; without it the docstring below the field speaks."""
+
+    struct: type | None = None
+    """The Struct it is a field of."""
+
+    @property
+    def description(self) -> str:
+        """What the field means.  Looked up when asked for: docstrings are read out of the source, which takes longer than a contract."""
+        return self.said or (attribute_docstrings(self.struct).get(self.name, "") if self.struct is not None else "")
 
 
 class Record(Shape):
@@ -156,7 +165,6 @@ class Record(Shape):
 
     @functools.cached_property
     def fields(self) -> tuple[Field, ...]:
-        documented = attribute_docstrings(self.origin)
         fields = []
         for info in msgspec.structs.fields(self.type):
             annotated, description, examples = _annotation(info.type)
@@ -168,8 +176,9 @@ class Record(Shape):
                     shape=annotated,
                     required=info.required,
                     default=info.default if factory is msgspec.NODEFAULT else factory(),
-                    description=description or documented.get(info.name, ""),
                     examples=examples,
+                    said=description,
+                    struct=self.origin,
                 )
             )
         return tuple(fields)

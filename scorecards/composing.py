@@ -22,6 +22,7 @@ from scorecards.scorecard import (
     Commentary,
     Feed,
     KpiResult,
+    Line,
     ReliefUse,
     Scorecard,
     StandingBand,
@@ -72,15 +73,36 @@ def compose(planned: Sequence[Planned], run: Evaluation, around: Surroundings) -
     """The scorecards of one period, which may have been judged in parts (an amendment inside it)."""
     period = Period(planned[0].period.from_on, planned[-1].period.until_on)
     contract = planned[-1].version.contract
-    sites = sorted({result.site for result in run.results if result.site is not None} | set(_scope_sites(contract)))
-    cards: list[Composed] = [
-        _card(site, period, contract, run, around) for site in sites
+    results: dict[str | None, list[KpiResult]] = {}
+    for result in run.results:
+        results.setdefault(result.site, []).append(result)
+    lines: dict[str | None, list[Line]] = {}
+    payables: dict[str | None, list[Payable]] = {}
+    for record in run.records:
+        for line in record.lines:
+            lines.setdefault(line.scope.get("site"), []).append(line)
+        for payable in record.payables:
+            payables.setdefault(_site_of(payable.scope), []).append(payable)
+    said = _Said(
+        definitions={name: definition(name, kpi) for name, kpi in contract.kpis.items()},
+        measures={name: measures_of(kpi) for name, kpi in contract.kpis.items()},
+        bands=_bands(contract),
+    )
+    sites: list[str | None] = [*sorted({site for site in results if site is not None} | set(_scope_sites(contract)))]
+    if None in results or None in payables:
+        sites.append(None)
+    return [
+        _card(site, period, contract, run, around, said, results.get(site, []), lines.get(site, []), payables.get(site, []))
+        for site in sites
     ]
-    above = [result for result in run.results if result.site is None]
-    wide = [payable for record in run.records for payable in record.payables if not _site_of(payable.scope)]
-    if above or wide:
-        cards.append(_card(None, period, contract, run, around))
-    return cards
+
+
+class _Said(Struct, frozen=True, kw_only=True):
+    """What every scorecard of a contract says alike."""
+
+    definitions: dict[str, str]
+    measures: dict[str, list[str]]
+    bands: list[StandingBand]
 
 
 def _scope_sites(contract: Contract) -> list[str]:
@@ -97,13 +119,15 @@ def _card(
     contract: Contract,
     run: Evaluation,
     around: Surroundings,
+    said: _Said,
+    results: list[KpiResult],
+    lines: list[Line],
+    payables: list[Payable],
 ) -> Composed:
     scope: Scope = (("site", site),) if site is not None else ()
-    results = [result for result in run.results if result.site == site]
     records = run.records
-    lines = [line for record in records for line in record.lines if line.scope.get("site") == site]
-    totals = [total for total in run.totals if total.scope == dict(scope)]
-    payables = [p for record in records for p in record.payables if _site_of(p.scope) == site and p.amount > 0]
+    here = dict(scope)
+    totals = [total for total in run.totals if total.scope == here]
     total = totals[-1] if totals else None
     score = _score(totals)
     trend = list(around.score_trends.get(site, []))
@@ -111,10 +135,12 @@ def _card(
     earlier_credit = around.credit_this_year.get(site, Decimal(0))
     credit = sum((one.credit for one in totals if one.credit is not None), Decimal(0))
     priced = any(one.credit is not None for one in totals)
-    trends = {
-        result_key(result): [*around.trends.get(site, {}).get(result_key(result), []), _point(result)][-13:]
-        for result in results
-    }
+    before = around.trends.get(site, {})
+    trends: dict[str, list[TrendPoint]] = {}
+    for result in results:
+        key = result_key(result)
+        trends[key] = [*before.get(key, []), _point(result)][-13:]
+    names = [name for name in _names(results) if name in contract.kpis]
     document = Scorecard(
         number="",
         contract=contract.contract,
@@ -150,14 +176,14 @@ def _card(
         relief=[use for where, use in around.relief if where in (None, site)],
         tickets=list(around.tickets.get(site, [])),
         commentary=list(around.commentary.get(site, [])),
-        definitions={name: definition(name, contract.kpis[name]) for name in _names(results) if name in contract.kpis},
+        definitions={name: said.definitions[name] for name in names},
         findings=list(run.findings),
-        standing_bands=_bands(contract),
+        standing_bands=said.bands,
         critical=[name for name, kpi in contract.kpis.items() if kpi.critical],
-        measures={name: measures_of(contract.kpis[name]) for name in _names(results) if name in contract.kpis},
+        measures={name: said.measures[name] for name in names},
         rights=[right for right in run.rights if right.scope.get("site") in (None, site)],
     )
-    return Composed(site=site, document=document, payables=payables)
+    return Composed(site=site, document=document, payables=[payable for payable in payables if payable.amount > 0])
 
 
 def _names(results: Sequence[KpiResult]) -> list[str]:

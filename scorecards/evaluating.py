@@ -23,7 +23,7 @@ from contracts.errors import CannotCompute
 from contracts.period import Period, first_measured_on, is_part, period_containing, periods, zone_named
 from scorecards.deriving import derive, in_order, scopes_of
 from scorecards.events import Counted, Event, count
-from scorecards.measurement import Facts, Opening, Relief, Row, Scope, Series, gather, scope_of
+from scorecards.measurement import Facts, Opening, Relief, Row, Scope, Series, gather, scope_of, site_of
 from scorecards.measuring import Measured, Plan, is_enough, measure, plan_of, zones_of
 from scorecards.pricing.bases import Amounts, Volumes
 from scorecards.pricing.caps import add_carried, apply_caps
@@ -43,6 +43,7 @@ from scorecards.scoring import (
     judge,
     levels_in_force,
     round_decimals,
+    shared_corners,
     standing_of,
     streak_after,
     wilson,
@@ -314,7 +315,8 @@ def evaluate(
         run.rights += rights_of(record, history)
         run.proposals += proposals_of(record, history)
         written: dict[int, dict[str, Decimal]] = {}
-        run.results += [_result(verdict, contract.kpis, written) for verdict in record.verdicts.values()]
+        weights: dict[int, Decimal | None] = {}
+        run.results += [_result(verdict, contract.kpis, written, weights) for verdict in record.verdicts.values()]
         run.findings += _findings(record)
         history.append(record)
         run.records.append(record)
@@ -341,6 +343,7 @@ def _judge_all(
         for claim in relief
         if claim.effect == "cancel_money" and claim.from_on < one.period.until_on and one.period.from_on < claim.until_on
     ]
+    promised: dict[tuple[tuple[str, ...], tuple[tuple[str, str], ...]], list[Scope]] = {}
     for name in in_order(contract.kpis):
         kpi = contract.kpis[name]
         is_derived = kpi.value.kind in ("derived", "moving_mean", "share_met", "across")
@@ -348,9 +351,14 @@ def _judge_all(
             scopes = scopes_of(kpi, record.verdicts) or ([()] if not kpi.for_each else [])
         else:
             scopes = list(plans[name].scopes)
-            scopes += [scope for scope in _promised(kpi, one, plans) if scope not in plans[name].scopes]
+            # KPIs are mostly promised for the same places; which, is asked once.
+            split = (tuple(kpi.for_each), tuple((place, str(wanted)) for place, wanted in kpi.where.items()))
+            if split not in promised:
+                promised[split] = _promised(kpi, one, plans)
+            scopes += [scope for scope in promised[split] if scope not in plans[name].scopes]
         # Levels that depend on nothing but the day are looked up once for all scopes.
         same = None if has_conditions(kpi) else levels_in_force(kpi, one.period.from_on, (), lambda _name: None, part=amounts.part)
+        corners = None if same is None else shared_corners(kpi, same)
         for scope in scopes:
             if is_derived:
                 measured = derive(kpi, name, scope, record.verdicts, history, partial(amounts.measure, scope=scope))
@@ -371,7 +379,7 @@ def _judge_all(
                     part=amounts.part,
                 )
             judged = partial(
-                judge, name, kpi, scope, one.period, one.version.label, volumes=Volumes(amounts, scope), part=amounts.part
+                judge, name, kpi, scope, one.period, one.version.label, volumes=Volumes(amounts, scope), part=amounts.part, corners=corners
             )
             verdict = judged(measured, levels)
             if kpi.missing == "previous" and kpi.weight is not None and verdict.score is None:
@@ -380,11 +388,12 @@ def _judge_all(
                     verdict.carried_score = judged(Measured("measured", value=before.measured.value), levels).score
                     verdict.measured.note = f"{measured.note + '; ' if measured.note else ''}scored by the value of {before.period}"
             verdict.accumulated = accumulated
-            own = dict(scope)
-            verdict.money_relieved = any(
-                claim.touches(name, own.get("site", claim.site or ""), tuple(p for p in scope if p[0] != "site"))
-                for claim in money_only
-            )
+            if money_only:
+                own = dict(scope)
+                verdict.money_relieved = any(
+                    claim.touches(name, own.get("site", claim.site or ""), tuple(p for p in scope if p[0] != "site"))
+                    for claim in money_only
+                )
             record.verdicts[name, scope] = verdict
 
 
@@ -578,16 +587,16 @@ def _cents(amount: Fraction | None, record: Record) -> Decimal | None:
 
 def _total_scopes(record: Record) -> list[Scope]:
     """One total for each site, and one for the contract."""
-    sites = {tuple(p for p in scope if p[0] == "site") for _, scope in record.verdicts}
-    sites |= {tuple(p for p in payable.scope if p[0] == "site") for payable in record.payables}
+    sites = {site_of(scope) for _, scope in record.verdicts}
+    sites |= {site_of(payable.scope) for payable in record.payables}
     return [*sorted(site for site in sites if site), ()]
 
 
 def _score(record: Record, history: Sequence[Record], amounts: Amounts) -> None:
     """Scores the contract first and its sites after, so that a verdict shows the weight it had in its site."""
-    sites = sorted({tuple(p for p in scope if p[0] == "site") for _, scope in record.verdicts})
+    sites = sorted({site_of(scope) for _, scope in record.verdicts})
     for scope in [(), *(site for site in sites if site)]:
-        score = combine(record.contract, record.inside(scope)).score
+        score = combine(record.contract, record.inside(scope), of_sites=bool(scope)).score
         if score is not None:
             score = _less_deductions(score, scope, record, history, amounts)
             how = record.contract.scoring.round_total
@@ -624,8 +633,18 @@ def unit_of(name: str, kpis: Mapping[str, Kpi]) -> str:
     return "count"
 
 
-def _result(verdict: Judged, kpis: Mapping[str, Kpi], written: dict[int, dict[str, Decimal]]) -> KpiResult:
-    """A verdict as it is printed.  ``written`` keeps levels that many verdicts share, so that each is printed once."""
+def _shown_once(number: Fraction | None, kept: dict[int, Decimal | None]) -> Decimal | None:
+    if id(number) not in kept:
+        kept[id(number)] = shown(number)
+    return kept[id(number)]
+
+
+def _result(
+    verdict: Judged, kpis: Mapping[str, Kpi], written: dict[int, dict[str, Decimal]], weights: dict[int, Decimal | None]
+) -> KpiResult:
+    """A verdict as it is printed.  ``written`` and ``weights`` keep what many verdicts share, so that each is printed once;
+    both know it by its identity, which holds as long as the verdicts do.
+    """
     kpi, measured = verdict.kpi, verdict.measured
     if id(verdict.levels) not in written:
         printed = {name: shown(number) for name, number in verdict.levels.items()}
@@ -659,7 +678,7 @@ def _result(verdict: Judged, kpis: Mapping[str, Kpi], written: dict[int, dict[st
         level=verdict.level,
         score=shown(verdict.score),
         weight=kpi.weight,
-        weight_used=shown(verdict.weight_used),
+        weight_used=_shown_once(verdict.weight_used, weights),
         score_part=shown(verdict.score_part),
         points_base=shown(verdict.points_base),
         multiplier=shown(verdict.multiplier),

@@ -16,13 +16,19 @@ from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from fractions import Fraction
-from typing import Literal
+from typing import Literal, NamedTuple
 
 Exact = int | Fraction
 """An exact number; whole ones stay integers because that is several times faster."""
 
 Scope = tuple[tuple[str, str], ...]
 """Names and values in a fixed order, ``site`` first: the key of everything that is judged or paid."""
+
+
+def site_of(scope: Scope) -> Scope:
+    """The scope's site alone; empty where it has none."""
+    return scope[:1] if scope and scope[0][0] == "site" else ()
+
 
 ReliefEffect = Literal["drop_span", "drop_period", "cancel_money"]
 
@@ -59,9 +65,11 @@ class Row:
     """For grains below a day: the moment, so that two rows of one day are told apart."""
 
 
-@dataclass(frozen=True, slots=True)
-class Series:
-    """What is delivered again and again: one measure at one site for one combination of dimensions."""
+class Series(NamedTuple):
+    """What is delivered again and again: one measure at one site for one combination of dimensions.
+
+    A tuple, because it is the key that every figure is looked up by, and tuples are hashed fastest.
+    """
 
     site: str
     measure: str

@@ -146,10 +146,15 @@ async def series_of(
         None if measures is None else list(measures),
         canonical(dimensions) if dimensions else None,
     )
-    return [
-        Series(id=row["id"], site=row["site"], measure=row["measure"], dimensions=msgspec.json.decode(row["dims_key"], type=dict[str, str]))
-        for row in found
-    ]
+    # Thousands of series share a few combinations of dimensions.
+    split: dict[str, dict[str, str]] = {}
+    series = []
+    for number, site, measure, dims_key in found:
+        own = split.get(dims_key)
+        if own is None:
+            own = split[dims_key] = msgspec.json.decode(dims_key, type=dict[str, str])
+        series.append(Series(id=number, site=site, measure=measure, dimensions=own))
+    return series
 
 
 _SERIES_OF = """
@@ -189,17 +194,18 @@ async def sums(
     arguments: tuple[object, ...] = (period_from, period_until, wanted, from_at, until_at) + (() if as_of is None else (as_of,))
     by_key: dict[tuple[int, int], SeriesSum] = {}
     for record in await connection.fetch(statement, *arguments):
+        number, grain, word, total, rows, values, days, late, newest = record
         found = SeriesSum(
-            series=record["series"],
-            grain=GRAIN_NAMES[record["grain"]],
-            total=record["total"],
-            rows=record["rows"],
-            values=record["values"],
-            days=(record["days"] or 0) << (record["word"] * _DAYS_PER_WORD),
-            late=record["late"],
-            known_at=record["newest"],
+            series=number,
+            grain=GRAIN_NAMES[grain],
+            total=total,
+            rows=rows,
+            values=values,
+            days=(days or 0) << (word * _DAYS_PER_WORD),
+            late=late,
+            known_at=newest,
         )
-        key = (record["series"], record["grain"])
+        key = (number, grain)
         # Periods longer than a mask come in several pieces.
         by_key[key] = _together(by_key[key], found) if key in by_key else found
     return [by_key[key] for key in sorted(by_key)]
@@ -221,13 +227,13 @@ def _together(one: SeriesSum, other: SeriesSum) -> SeriesSum:
 
 _DAYS_PER_WORD = 62
 
-_SUMS = """
-    SELECT series, grain, ((starts_on - $1::date) / 62)::int AS word, sum(value) AS total, count(*) AS rows, count(value) AS values,
-           bit_or(1::bigint << ((starts_on - $1::date) % 62)) FILTER (WHERE grain = 4 AND value IS NOT NULL) AS days,
-           count(*) FILTER (WHERE known_at > (starts_on + 4)::timestamptz) AS late, max(known_at) AS newest
-    FROM ({source}) AS known
-    GROUP BY series, grain, word
+_ADDED_UP = """
+    grain, ((starts_on - $1::date) / 62)::int AS word, sum(value) AS total, count(*) AS rows, count(value) AS values,
+    bit_or(1::bigint << ((starts_on - $1::date) % 62)) FILTER (WHERE grain = 4 AND value IS NOT NULL) AS days,
+    count(*) FILTER (WHERE known_at > (starts_on + 4)::timestamptz) AS late, max(known_at) AS newest
 """
+
+_SUMS = f"SELECT series, {_ADDED_UP} FROM ({{source}}) AS known GROUP BY series, grain, word"  # noqa: S608 - constants of this module
 
 _LONG = "starts_at IS NULL AND starts_on >= $1 AND starts_on < $2 AND ($3::int[] IS NULL OR series = ANY ($3))"
 _SHORT = "starts_at IS NOT NULL AND starts_at >= $4 AND starts_at < $5 AND ($3::int[] IS NULL OR series = ANY ($3))"
@@ -241,18 +247,20 @@ _SUMS_NOW = _SUMS.format(
     """  # noqa: S608 - put together from constants of this module
 )
 
-# For some series only: from each one's own stretch of an index, instead of everybody's days.
-_SUMS_OF_SERIES = _SUMS.format(
-    source=f"""
-        SELECT known.* FROM unnest($3::int[]) AS wanted (id) CROSS JOIN LATERAL (
-            SELECT {_FIELDS} FROM measurement
-            WHERE superseded_at IS NULL AND series = wanted.id AND starts_at IS NULL AND starts_on >= $1 AND starts_on < $2
-            OFFSET 0 -- Keeps the planner from reading everybody's days and joining afterwards.
-        ) AS known
-        UNION ALL
-        SELECT series, grain, $1::date, value, known_at FROM measurement WHERE superseded_at IS NULL AND {_SHORT}
-    """  # noqa: S608 - put together from constants of this module
-)
+# For some series only: each is added up from its own stretch of an index, instead of sorting everybody's days together. Grouping inside
+# keeps the planner from joining first.
+_SUMS_OF_SERIES = f"""
+    SELECT wanted.id AS series, own.* FROM unnest($3::int[]) AS wanted (id) CROSS JOIN LATERAL (
+        SELECT {_ADDED_UP} FROM measurement
+        WHERE superseded_at IS NULL AND series = wanted.id AND starts_at IS NULL AND starts_on >= $1 AND starts_on < $2
+        GROUP BY grain, word
+    ) AS own
+    UNION ALL
+    SELECT series, {_ADDED_UP} FROM (
+        SELECT series, grain, $1::date AS starts_on, value, known_at FROM measurement WHERE superseded_at IS NULL AND {_SHORT}
+    ) AS short
+    GROUP BY series, grain, word
+"""  # noqa: S608 - put together from constants of this module
 
 _SUMS_AS_OF = _SUMS.format(
     source=f"""

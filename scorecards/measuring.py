@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from fractions import Fraction
 from types import MappingProxyType
 from zoneinfo import ZoneInfo
 
+from contracts.curve import exactly
 from contracts.document import Contract, Counts, Intervals, Kpi, Measure, Percentile, Signed, Stratified, Term
 from contracts.errors import CannotCompute
 from contracts.period import Period, zone_named
@@ -176,23 +178,23 @@ def plan(
             if kpi.where and not _matches(kpi.where, series.site, dict(series.dimensions)):
                 continue
             if measure in split:
-                split[measure].add(frozenset(dimension for dimension, _ in series.dimensions))
+                split[measure].add(frozenset([dimension for dimension, _ in series.dimensions]))
             found.setdefault((series.site, series.dimensions), {})[measure] = series
     names = [names for names in split.values() if names]
     paired = below is not None and all(one == names[0] for one in names[1:])
     scopes: dict[Scope, list[Cell]] = {}
-    for (site, dimensions), held in sorted(found.items()):
+    by_site, by_dimensions = "site" in kpi.for_each, [name for name in kpi.for_each if name != "site"]
+    under = below.terms if below else ()
+    for site, dimensions in sorted(found):
+        held = found[site, dimensions]
         own = dict(dimensions)
-        key = scope_of(
-            site if "site" in kpi.for_each else None,
-            {dimension: own.get(dimension, "") for dimension in kpi.for_each if dimension != "site"},
-        )
+        key = scope_of(site if by_site else None, {name: own.get(name, "") for name in by_dimensions})
         cell = Cell(
             site,
             dimensions,
             [(held[measure], factor) for measure, factor in above.terms if measure in held],
-            [(held[measure], factor) for measure, factor in (below.terms if below else ()) if measure in held],
-            lacks=any(measure not in held for measure in wanted),
+            [(held[measure], factor) for measure, factor in under if measure in held],
+            lacks=not split.keys() <= held.keys(),
         )
         cell.volume = held.get(weighs_by) if weighs_by is not None else None
         scopes.setdefault(key, []).append(cell)
@@ -296,7 +298,7 @@ def _measure(
     if not total.present:
         return outcome("no_data", note="what came was empty or had one side only")
     due = total.expected - total.relieved
-    if kpi.completeness and due > 0 and Fraction(100 * total.present, due) < Fraction(kpi.completeness):
+    if kpi.completeness and due > 0 and 100 * total.present < exactly(kpi.completeness) * due:
         return outcome("no_data", note=f"{total.present} of {due} spans came, {kpi.completeness} % are needed")
     if plan_.below is None:
         value = Fraction(total.above)
@@ -306,7 +308,7 @@ def _measure(
         return _sampled(plan_, period, facts, cells, outcome("measured", value=value), minimum=minimum)
     if total.below == 0:
         return outcome("no_volume")
-    value = plan_.times * Fraction(total.above) / Fraction(total.below)
+    value = Fraction(plan_.times * total.above, total.below)
     return _sampled(plan_, period, facts, cells, outcome("measured", value=value), minimum=minimum)
 
 
@@ -385,7 +387,18 @@ def _reported(
 
 
 def _factor(series: Iterable[tuple[Series, Exact]], facts: Facts, period: Period) -> list[tuple[Tally, Exact]]:
-    return [(facts.tallies.get(one, {}).get(period.from_on, EMPTY), factor) for one, factor in series]
+    tallies, on = facts.tallies, period.from_on
+    return [(tallies.get(one, _NONE).get(on, EMPTY), factor) for one, factor in series]
+
+
+_NONE: Mapping[date, Tally] = MappingProxyType({})
+
+
+def _came_alike(both: Sequence[tuple[Tally, Exact]]) -> bool:
+    """Whether all came in the same spans, so that their sums can be compared as they are."""
+    first = both[0][0]
+    same = (first.mask, first.present, first.grain)
+    return first.mask != -1 and all((one.mask, one.present, one.grain) == same for one, _ in both)
 
 
 def _add_cell(
@@ -402,14 +415,17 @@ def _add_cell(
         return
     grain = came[0].grain
     total.expected += spans_expected(period, grain)
-    claims = [claim for claim in relief if claim.touches(plan_.kpi_name, cell.site, cell.dimensions)]
-    same = all(one.mask == both[0][0].mask and one.present == both[0][0].present for one, _ in both)
-    whole = not cell.lacks and same and both[0][0].mask != -1 and all(one.grain == grain for one, _ in both)
-    if whole and not claims:
-        total.above += sum(one.total * factor for one, factor in above)
-        total.below += sum(one.total * factor for one, factor in below)
+    claims = [claim for claim in relief if claim.touches(plan_.kpi_name, cell.site, cell.dimensions)] if relief else []
+    if not claims and not cell.lacks and _came_alike(both):
         total.present += both[0][0].present
-        total.missing += max(one.missing for one, _ in both)
+        most = 0
+        for one, factor in above:
+            total.above += one.total * factor
+            most = max(most, one.missing)
+        for one, factor in below:
+            total.below += one.total * factor
+            most = max(most, one.missing)
+        total.missing += most
         return
     if len({one.grain for one in came}) > 1:
         # A monthly denominator under daily numerators cannot be paired span by span; the period is their span.
@@ -714,13 +730,14 @@ def needs_spans(plan_: Plan, period: Period, facts: Facts, relief: Sequence[Reli
     wanted: set[Series] = set()
     for cells in plan_.scopes.values():
         for cell in cells:
-            both = [series for series, _ in (*cell.above, *cell.below)]
-            held = [facts.tallies.get(series, {}).get(period.from_on, EMPTY) for series in both]
-            if not any(one.present or one.missing for one in held):
+            held = _factor([*cell.above, *cell.below], facts, period)
+            first, came, differs = held[0][0] if held else EMPTY, False, False
+            for one, _ in held:
+                came = came or bool(one.present or one.missing)
+                differs = differs or one.mask != first.mask or one.present != first.present
+            if not came:
                 continue
-            first = held[0]
-            differs = any(one.mask != first.mask or one.present != first.present for one in held)
-            touched = any(claim.touches(plan_.kpi_name, cell.site, cell.dimensions) for claim in claims)
+            touched = bool(claims) and any(claim.touches(plan_.kpi_name, cell.site, cell.dimensions) for claim in claims)
             if apart or differs or touched or cell.lacks or first.mask == -1 or plan_.kpi.value.last is not None:
-                wanted.update(both)
+                wanted.update(series for series, _ in (*cell.above, *cell.below))
     return wanted

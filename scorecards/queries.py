@@ -102,7 +102,7 @@ async def facts_of(
     the last value is wanted.  ``arrivals``, where given, is filled with what was asked for and what came, and when.
     """
     stored = await measurement_queries.series_of(connection, sites=sites, measures=contract.measures)
-    by_id = {one.id: _series(one, sites) for one in stored}
+    by_id = _series_by_id(stored, sites)
     ids = {series: number for number, series in by_id.items()}
     facts = Facts({series: {} for series in by_id.values()})
     for one in planned:
@@ -112,9 +112,9 @@ async def facts_of(
             connection, period.from_on, period.until_on, series=list(by_id), as_of=as_of
         ):
             series = by_id[found.series]
-            earlier = facts.tallies[series].get(period.from_on)
+            held = facts.tallies[series]
             came.setdefault(found.series, []).append(found)
-            facts.tallies[series][period.from_on] = _tally(found, earlier)
+            held[period.from_on] = _tally(found, held.get(period.from_on))
         if arrivals is not None:
             _note_arrivals(arrivals, one.version.contract, period, stored, sites, came)
         wanted: set[Series] = set()
@@ -131,7 +131,7 @@ async def money_of(
     """The money measures of earlier periods, for limits and rights that run over several of them."""
     measures = [name for name, one in contract.measures.items() if one.money]
     stored = await measurement_queries.series_of(connection, sites=sites, measures=measures)
-    by_id = {one.id: _series(one, sites) for one in stored}
+    by_id = _series_by_id(stored, sites)
     facts = Facts({series: {} for series in by_id.values()})
     for one in planned:
         period = one.period
@@ -141,8 +141,16 @@ async def money_of(
     return facts
 
 
-def _series(one: measurement_queries.Series, sites: Mapping[int, str]) -> Series:
-    return Series(sites[one.site], one.measure, tuple(sorted(one.dimensions.items())))
+def _series_by_id(stored: Sequence[measurement_queries.Series], sites: Mapping[int, str]) -> dict[int, Series]:
+    scopes: dict[int, Scope] = {}
+    """By the identity of the dimensions, which series of the same combination share."""
+    found: dict[int, Series] = {}
+    for one in stored:
+        scope = scopes.get(id(one.dimensions))
+        if scope is None:
+            scope = scopes[id(one.dimensions)] = tuple(sorted(one.dimensions.items()))
+        found[one.id] = Series(sites[one.site], one.measure, scope)
+    return found
 
 
 def _tally(found: measurement_queries.SeriesSum, earlier: Tally | None) -> Tally:
@@ -197,6 +205,10 @@ class Earlier(msgspec.Struct, frozen=True, kw_only=True):
     version: str
     results: list[KpiResult]
     payables: list[Payable]
+    scorecard_from: date
+    """The first day of the scorecard's period, of which this may be a part."""
+    relieved: list[bool] = []
+    """For each result, whether relief took part of it out."""
 
 
 async def earlier_periods(
@@ -211,12 +223,15 @@ async def earlier_periods(
     for row in records:
         key = (row["period_from"], row["period_until"])
         if key not in found:
-            found[key] = Earlier(period=Period(*key), version=row["version"], results=[], payables=[])
+            found[key] = Earlier(
+                period=Period(*key), version=row["version"], results=[], payables=[], scorecard_from=row["scorecard_from"]
+            )
         found[key].results.append(_result_of(row))
+        found[key].relieved.append(row["is_relieved"])
     for row in paid:
         key = (row["period_from"], row["period_until"])
         if key not in found:
-            found[key] = Earlier(period=Period(*key), version="", results=[], payables=[])
+            found[key] = Earlier(period=Period(*key), version="", results=[], payables=[], scorecard_from=row["period_from"])
         if row["kind"] in ("credit", "carried"):
             found[key].payables.append(_payable_of(row))
     return [found[key] for key in sorted(found)]
@@ -238,7 +253,7 @@ _LATEST = """
 _EARLIER_RESULTS = (
     _LATEST  # noqa: S608
     + """
-    SELECT x.*, site.code AS site_code
+    SELECT x.*, site.code AS site_code, latest.period_from AS scorecard_from
     FROM latest JOIN result x ON x.revision = latest.revision LEFT JOIN site ON site.id = latest.site
     ORDER BY x.id
 """
@@ -288,24 +303,28 @@ def _payable_of(row: Mapping[str, Any]) -> Payable:
     return Payable(row["rule"], "carry" if row["kind"] == "carried" else "credit", scope, Fraction(row["amount"]), row["kpi"], None, names)
 
 
-async def trends(
-    connection: Connection, contracts: Sequence[int], before: date, most: int = 12
-) -> dict[str | None, dict[str, list[TrendPoint]]]:
-    """For each site (``None``: the contract) and result key the points of up to ``most`` earlier periods, oldest first."""
+def last_periods(earlier: Sequence[Earlier], most: int) -> list[Earlier]:
+    """Those of the last ``most`` periods; parts of one period count as one."""
+    kept = set(sorted({one.scorecard_from for one in earlier})[-most:])
+    return [one for one in earlier if one.scorecard_from in kept]
+
+
+def trends(earlier: Sequence[Earlier]) -> dict[str | None, dict[str, list[TrendPoint]]]:
+    """For each site (``None``: the contract) and result key the points of earlier periods, oldest first."""
     found: dict[str | None, dict[str, list[TrendPoint]]] = {}
-    for row in await connection.fetch(_EARLIER_RESULTS, list(contracts), before, most):
-        result = _result_of(row)
-        point = TrendPoint(
-            from_=result.from_,
-            value=result.value if result.status == "measured" else None,
-            target=result.target,
-            status=result.status,
-            met=result.met,
-            score=result.score,
-            relieved=row["is_relieved"],
-            version=result.version,
-        )
-        found.setdefault(result.site, {}).setdefault(result_key(result), []).append(point)
+    for one in earlier:
+        for result, is_relieved in zip(one.results, one.relieved, strict=True):
+            point = TrendPoint(
+                from_=result.from_,
+                value=result.value if result.status == "measured" else None,
+                target=result.target,
+                status=result.status,
+                met=result.met,
+                score=result.score,
+                relieved=is_relieved,
+                version=result.version,
+            )
+            found.setdefault(result.site, {}).setdefault(result_key(result), []).append(point)
     for by_key in found.values():
         for points in by_key.values():
             points.sort(key=lambda point: point.from_)

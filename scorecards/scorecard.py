@@ -343,9 +343,10 @@ def shown(number: Fraction | Decimal | int | None) -> Decimal | None:
     if number is None:
         return None
     if isinstance(number, Fraction):
-        if number.denominator == 1 and -_WHOLE_AT_ONCE < number.numerator < _WHOLE_AT_ONCE:
-            return Decimal(number.numerator)
-        cut = _SHOWN.divide(Decimal(number.numerator), Decimal(number.denominator))
+        above, below = number.as_integer_ratio()
+        if below == 1 and -_WHOLE_AT_ONCE < above < _WHOLE_AT_ONCE:
+            return Decimal(above)
+        cut = _SHOWN.divide(Decimal(above), Decimal(below))
     else:
         cut = _SHOWN.plus(Decimal(number))
     return plain(cut)

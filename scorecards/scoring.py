@@ -23,10 +23,11 @@ from decimal import (
 from fractions import Fraction
 from types import MappingProxyType
 
-from contracts.curve import Curve, Drawn, Step, draw
+from contracts.curve import Corners, Curve, Drawn, Step, corners_of, draw, exactly
 from contracts.document import Contract, Gate, Kpi, Levels, LevelShare, Mode, Precision
 from contracts.errors import CannotCompute
 from contracts.period import Period
+from scorecards.adding import total
 from scorecards.measurement import Scope
 from scorecards.measuring import Measured
 
@@ -117,15 +118,17 @@ def is_met(kpi: Kpi, value: Fraction, levels: Mapping[str, Fraction], level: str
     if level not in levels:
         return None
     point = levels[level]
+    # How the two lie to each other, on whole numbers: comparing fractions asks each time what kind of number they are.
+    beyond = value.numerator * point.denominator - point.numerator * value.denominator
     match boundary_of(kpi):
         case "at_least":
-            return value >= point
+            return beyond >= 0
         case "more_than":
-            return value > point
+            return beyond > 0
         case "at_most":
-            return value <= point
+            return beyond <= 0
         case _:
-            return value < point
+            return beyond < 0
 
 
 def is_exceeded(kpi: Kpi, value: Fraction, levels: Mapping[str, Fraction], level: str) -> bool | None:
@@ -212,9 +215,11 @@ def judge(
     *,
     volumes: Mapping[str, Fraction] = MappingProxyType({}),
     part: Fraction = _WHOLE,
+    corners: Corners | None = None,
 ) -> Judged:
     """The verdict on a measured value.  Nothing but a measured value is judged, unless the contract says what a
-    zero denominator counts as.  ``volumes`` and ``part`` are for curves with an allowance, see :func:`contracts.curve.draw`.
+    zero denominator counts as.  ``volumes`` and ``part`` are for curves with an allowance, see :func:`contracts.curve.draw`;
+    ``corners`` are those of the KPI's score among the levels, where many share them.
     """
     verdict = Judged(name, kpi, scope, period, version, measured, levels)
     if measured.status == "no_volume" and kpi.no_volume in ("met", "missed"):
@@ -230,7 +235,7 @@ def judge(
     verdict.met = is_met(kpi, value, levels, "target")
     _band(verdict, value)
     if kpi.score is not None:
-        drawn = _drawn(verdict, "score", kpi.score, value, volumes, part)
+        drawn = _drawn(verdict, "score", kpi.score, value, volumes, part, corners)
         verdict.score = drawn.amount
         if drawn.amount is None and drawn.words:
             verdict.findings.append(f"score: {drawn.words}")
@@ -245,6 +250,16 @@ def judge(
     return verdict
 
 
+def shared_corners(kpi: Kpi, levels: Mapping[str, Fraction]) -> Corners | None:
+    """The corners of the KPI's score among levels that many verdicts share; ``None`` where they cannot be shared."""
+    if kpi.score is None or kpi.score.line is None:
+        return None
+    try:
+        return corners_of(kpi.score, levels)
+    except CannotCompute:
+        return None  # Every verdict finds the same fault by itself, and reports it.
+
+
 def _drawn(
     verdict: Judged,
     what: str,
@@ -252,10 +267,11 @@ def _drawn(
     value: Fraction,
     volumes: Mapping[str, Fraction] = MappingProxyType({}),
     part: Fraction = _WHOLE,
+    corners: Corners | None = None,
 ) -> Drawn:
     """The curve at the value; a curve that cannot be drawn there is a finding, and stops nothing else."""
     try:
-        return draw(curve, value, verdict.levels, volumes=volumes, part=part, explain=False)
+        return draw(curve, value, verdict.levels, volumes=volumes, part=part, explain=False, corners=corners)
     except CannotCompute as problem:
         verdict.findings.append(f"{what}: {problem.message}")
         return Drawn(amount=None)
@@ -273,10 +289,12 @@ def _band(verdict: Judged, value: Fraction) -> None:
             if drawn.band in ("ambiguous", "none"):
                 verdict.findings.append(f"bands: {drawn.words}")
             return
-    reached = [name for name in levels if is_met(kpi, value, levels, name)]
-    if reached:
+    reached = [name for name in levels if (verdict.met if name == "target" else is_met(kpi, value, levels, name))]
+    if len(reached) > 1:
         best = min if kpi.better == "lower" else max
         verdict.level = best(reached, key=lambda name: levels[name])
+    elif reached:
+        verdict.level = reached[0]
 
 
 def streak_after(before: int, verdict: Judged) -> int:
@@ -297,8 +315,10 @@ class ScoreOf:
     gates: list[str] = field(default_factory=list)
 
 
-def combine(contract: Contract, verdicts: Sequence[Judged]) -> ScoreOf:
+def combine(contract: Contract, verdicts: Sequence[Judged], *, of_sites: bool = True) -> ScoreOf:
     """The score of a scope from its KPIs' scores, by weights; sets ``weight_used`` on each verdict.
+
+    Without ``of_sites`` the verdicts that belong to a site may keep what they have: their site's own score will say it.
 
     ``weighted_mean``: Σ w·s ÷ Σ w over KPIs that have a score, so that a KPI without one hands its weight on.  A
     KPI that is judged several times in the scope (per workstream, say) shares its weight equally among its verdicts.
@@ -312,7 +332,7 @@ def combine(contract: Contract, verdicts: Sequence[Judged]) -> ScoreOf:
         if kpi.weight is None or kpi.duty_of == "client":
             continue
         if verdict.name not in weights:
-            weights[verdict.name] = Fraction(kpi.weight)
+            weights[verdict.name] = exactly(kpi.weight)
         score = Fraction(0) if verdict.name in zeroed and verdict.score is not None else verdict.score
         if score is None and kpi.missing != "reweight":
             score = verdict.carried_score if kpi.missing == "previous" else Fraction(0 if kpi.missing == "zero" else 100)
@@ -321,22 +341,25 @@ def combine(contract: Contract, verdicts: Sequence[Judged]) -> ScoreOf:
     if not scored:
         return ScoreOf(None, None)
     how = contract.scoring
-    total = sum((weights[name] for name in scored), Fraction(0))
+    whole = total(weights.values())
+    present = whole if len(scored) == len(weights) else total(weights[name] for name in scored)
     result = Fraction(0)
     for name, held in scored.items():
         each = weights[name] / len(held)
         if how.combine == "weighted_mean":
-            used = each * sum(weights.values()) / total if total else Fraction(0)
-            factor = each / total if total else Fraction(0)
+            factor = each / present if present else Fraction(0)
+            used = factor * whole
         else:
             used = each
             factor = each / 100 if how.combine == "weighted_sum" else Fraction(1)
         for verdict, score in held:
+            if not of_sites and how.round_each is None and verdict.scope and verdict.scope[0][0] == "site":
+                continue
             part = factor * score
             verdict.weight_used = used
             verdict.score_part = part if how.round_each is None else round_decimals(part, how.round_each)
         if how.round_each is None:
-            result += factor * sum((score for _, score in held), Fraction(0))
+            result += factor * total(score for _, score in held)
         else:
             result += sum((verdict.score_part or Fraction(0) for verdict, _ in held), Fraction(0))
     limits = [Fraction(gate.cap_score) for gate in closed if gate.cap_score is not None]

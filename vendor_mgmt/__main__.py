@@ -16,6 +16,7 @@ from typing import NamedTuple
 import click
 
 from contracts.errors import ContractError
+from vendor_mgmt import processes
 from vendor_mgmt.errors import Refused, Unavailable
 
 
@@ -88,6 +89,7 @@ def cli() -> None:
 
 def main() -> None:
     """Run the command line. What a person can repair is told in sentences; a traceback means that the program is wrong."""
+    processes.collect_seldom()
     try:
         cli(prog_name="vendor-mgmt")
     except (Refused, ContractError) as error:

@@ -19,6 +19,7 @@ from typing import Any, TypeVar
 
 import asyncpg
 import msgspec
+import uvloop
 
 from vendor_mgmt import database_roles, migrating
 from vendor_mgmt.embedded_postgres import OLDEST_VERSION, EmbeddedPostgres
@@ -138,8 +139,8 @@ def run(settings: Settings, work: Callable[[Server], Awaitable[Result]]) -> Resu
 
     The embedded database is migrated on the way. A server of somebody else's is not: `MigrationsPending` says what to do.
     """
-    with server(settings) as found:
-        return asyncio.run(_with_pool(found, work))
+    with server(settings) as found, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(_with_pool(found, work))
 
 
 async def _with_pool(found: Server, work: Callable[[Server], Awaitable[Result]]) -> Result:

@@ -41,6 +41,10 @@ if TYPE_CHECKING:
     Connection = asyncpg.Connection[Any]
 
 
+PERIODS_SHOWN = 12
+"""How many earlier periods a scorecard's trends show."""
+
+
 class Closed(msgspec.Struct, frozen=True, kw_only=True):
     """What closing one contract's period came to."""
 
@@ -170,9 +174,10 @@ async def load(
     arrivals: scorecard_queries.Arrivals = {}
     facts = await scorecard_queries.facts_of(connection, contract, sites, planned, relief, arrivals=arrivals)
     first = planned[0].period.from_on
-    stored = await scorecard_queries.earlier_periods(connection, ids, first, periods_back(contract))
-    earlier = await _records(connection, contract, sites, versions, stored)
-    around = await _surroundings(connection, row, ids, contract, agreed, planned, sites, arrivals, customer)
+    needed = periods_back(contract)
+    stored = await scorecard_queries.earlier_periods(connection, ids, first, max(needed, PERIODS_SHOWN))
+    earlier = await _records(connection, contract, sites, versions, scorecard_queries.last_periods(stored, needed))
+    around = await _surroundings(connection, row, ids, contract, agreed, planned, sites, arrivals, stored, customer)
     return Loaded(
         contract=row,
         contract_ids=ids,
@@ -228,6 +233,7 @@ async def _surroundings(
     planned: Sequence[Planned],
     sites: Mapping[int, str],
     arrivals: scorecard_queries.Arrivals,
+    stored: Sequence[scorecard_queries.Earlier],
     customer: str,
 ) -> composing.Surroundings:
     first, until = planned[0].period.from_on, planned[-1].period.until_on
@@ -258,7 +264,7 @@ async def _surroundings(
         version_hashes=[one.sha256 for one in used],
         data_as_of=known,
         prepared_at=written,
-        trends=await scorecard_queries.trends(connection, ids, first),
+        trends=scorecard_queries.trends(scorecard_queries.last_periods(stored, PERIODS_SHOWN)),
         score_trends=scores,
         credit_this_year=credits_before,
         feeds=await feeding.feeds(connection, sites, arrivals, first, until),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 
@@ -24,6 +24,8 @@ class Amounts:
     whole: Period
     """The uncut period, of which ``period`` may be a part."""
     _sums: dict[tuple[str, Scope], Fraction | None] = field(default_factory=dict)
+    _splits: dict[str, list[str]] = field(default_factory=dict)
+    _of_site: dict[str, dict[str, list[Series]]] = field(default_factory=dict)
     _part: Fraction | None = None
 
     @property
@@ -57,17 +59,30 @@ class Amounts:
         return [one for one in parts[0] if all(one in other for other in parts[1:])] if parts else []
 
     def _split(self, measure: str) -> list[str]:
-        series = self.by_measure.get(measure, [])
-        names = ["site", *self.contract.dimensions]
-        have = [{"site"} | {name for name, _ in one.dimensions} if one.site else set() for one in series]
-        return [name for name in names if have and all(name in own for own in have)]
+        if measure not in self._splits:
+            series = self.by_measure.get(measure, [])
+            names = ["site", *self.contract.dimensions]
+            have = [{"site"} | {name for name, _ in one.dimensions} if one.site else set() for one in series]
+            self._splits[measure] = [name for name in names if have and all(name in own for own in have)]
+        return self._splits[measure]
+
+    def _series(self, measure: str, scope: Scope) -> Sequence[Series]:
+        """The series of a measure that a scope may cover; those of one site are looked up, for there are hundreds of sites."""
+        if not scope or scope[0][0] != "site":
+            return self.by_measure.get(measure, ())
+        if measure not in self._of_site:
+            held: dict[str, list[Series]] = {}
+            for one in self.by_measure.get(measure, ()):
+                held.setdefault(one.site, []).append(one)
+            self._of_site[measure] = held
+        return self._of_site[measure].get(scope[0][1], ())
 
     def measure(self, name: str, scope: Scope) -> Fraction | None:
         """A measure's sum inside a scope; ``None`` when nothing was delivered."""
         key = (name, scope)
         if key not in self._sums:
             total, came = Fraction(0), False
-            for series in self.by_measure.get(name, ()):
+            for series in self._series(name, scope):
                 held = self.facts.tallies[series].get(self.period.from_on, EMPTY)
                 own: Scope = (("site", series.site), *series.dimensions) if series.site else series.dimensions
                 if held.present and covers(scope, own):

@@ -11,7 +11,7 @@ from fractions import Fraction
 from contracts.document import Contract
 from contracts.errors import CannotCompute
 from contracts.period import Period
-from scorecards.measurement import Scope
+from scorecards.measurement import Scope, site_of
 from scorecards.scorecard import Line, LineKind, exact, shown
 from scorecards.scoring import Judged
 
@@ -84,7 +84,7 @@ class Record:
             if sum(map(len, self._by_site.values())) != len(self.verdicts):
                 self._by_site.clear()
                 for (_, held), verdict in self.verdicts.items():
-                    self._by_site.setdefault(restrict(held, ("site",)), []).append(verdict)
+                    self._by_site.setdefault(site_of(held), []).append(verdict)
             return self._by_site.get(scope, [])
         return [verdict for (_, held), verdict in self.verdicts.items() if covers(scope, held)]
 

@@ -15,13 +15,16 @@ async def service(connection: Connection) -> int:
     return await named(connection, "service", "vendor-mgmt")
 
 
+_NAMED = "SELECT id FROM actor WHERE kind = $1 AND name = $2 AND erased_at IS NULL ORDER BY id LIMIT 1"
+
+
 async def named(connection: Connection, kind: str, name: str) -> int:
     """The number of an actor of this kind and name, made if new."""
-    # Two processes that ask at once for a new name take turns, so that there is one number.
-    await connection.execute("SELECT pg_advisory_xact_lock(hashtextextended('actor ' || $1 || ' ' || $2, 0))", kind, name)
-    number: int | None = await connection.fetchval(
-        "SELECT id FROM actor WHERE kind = $1 AND name = $2 AND erased_at IS NULL ORDER BY id LIMIT 1", kind, name
-    )
+    number: int | None = await connection.fetchval(_NAMED, kind, name)
+    if number is None:
+        # Two processes that ask at once for a new name take turns, so that there is one number.
+        await connection.execute("SELECT pg_advisory_xact_lock(hashtextextended('actor ' || $1 || ' ' || $2, 0))", kind, name)
+        number = await connection.fetchval(_NAMED, kind, name)
     if number is None:
         number = await connection.fetchval(
             "INSERT INTO actor (kind, name, created_at) VALUES ($1, $2, clock_timestamp()) RETURNING id", kind, name

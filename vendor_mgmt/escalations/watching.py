@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
@@ -14,6 +15,7 @@ from contracts import queries as contract_queries
 from contracts.business_time import Calendar, Clock, clock
 from contracts.document import Contract, Kpi
 from contracts.reading import read, write
+from scorecards.measurement import exact_number
 from scorecards.scorecard import TicketNote
 from scorecards.scoring import is_met
 from vendor_mgmt.access import actors
@@ -39,7 +41,7 @@ async def business_calendar(connection: Connection, contract: Contract, at: date
     code = contract.escalation.calendar or f"office-hours-{contract.time_zone.lower().replace('/', '-')}"
     if contract.escalation.calendar is None:
         default = of_contract.office_hours(code, contract.time_zone)
-        await contract_queries.save_calendar(
+        stored = await contract_queries.save_calendar(
             connection,
             code,
             document=msgspec.json.encode(default),
@@ -47,8 +49,15 @@ async def business_calendar(connection: Connection, contract: Contract, at: date
             entered_by=await actors.service(connection),
             now=at,
         )
-    stored = await contract_queries.calendar(connection, code)
-    return code, clock(read(stored.text, Calendar).required())
+    else:
+        stored = await contract_queries.calendar(connection, code)
+    return code, _clock(stored.text)
+
+
+@functools.lru_cache(maxsize=256)
+def _clock(text: str) -> Clock:
+    """The clock of a calendar's text, which is never changed: one that remembers which days it has worked out."""
+    return clock(read(text, Calendar).required())
 
 
 async def watch(
@@ -148,8 +157,10 @@ def _observation(row: Mapping[str, Any], kpi: Kpi) -> Observation:
     met: dict[str, bool] = {}
     value = _exact(row, kpi)
     if value is not None:
-        levels = {name: Fraction(number) for name, number in _LEVELS.decode(row["levels"]).items()}
+        levels = _levels(row["levels"])
         for name in levels:
+            if name == "target" and row["met"] is not None:
+                continue
             verdict = is_met(kpi, value, levels, name)
             if verdict is not None:
                 met[name] = verdict
@@ -165,12 +176,18 @@ def _observation(row: Mapping[str, Any], kpi: Kpi) -> Observation:
     )
 
 
+@functools.lru_cache(maxsize=4096)
+def _levels(text: str) -> Mapping[str, Fraction]:
+    """Stored levels; the same few texts stand beside thousands of results."""
+    return {name: Fraction(number) for name, number in _LEVELS.decode(text).items()}
+
+
 def _exact(row: Mapping[str, Any], kpi: Kpi) -> Fraction | None:
     """The value that met or missed, from the counts where there are any."""
     if row["status"] != "measured" or row["value"] is None:
         return None
     if row["numerator"] is not None and row["denominator"] and kpi.value.ratio is not None and kpi.precision is None:
-        return 100 * Fraction(row["numerator"]) / Fraction(row["denominator"])
+        return Fraction(100 * exact_number(row["numerator"]), exact_number(row["denominator"]))
     return Fraction(row["value"])
 
 
