@@ -53,6 +53,7 @@ EDGES = {
     "vendor_mgmt.app": "the web application and what runs beside it",
     "vendor_mgmt.boundary": "sees every request, times and logs it",
     "vendor_mgmt.closing": "the job that closes, and its schedule",
+    "vendor_mgmt.following": "the embedded server, which changes hands",
     "vendor_mgmt.health": "asks the database whether it answers",
     "vendor_mgmt.period_close": "the main path: loads, has it judged, saves",
     "vendor_mgmt.problems": "answers to requests that went wrong",

@@ -17,7 +17,7 @@ import click
 
 from contracts.errors import ContractError
 from vendor_mgmt import processes
-from vendor_mgmt.errors import Refused, Unavailable
+from vendor_mgmt.errors import Refused, Unavailable, is_lost_connection
 
 
 class Listed(NamedTuple):
@@ -97,6 +97,11 @@ def main() -> None:
         sys.exit(2)
     except Unavailable as error:
         click.echo(error, err=True)
+        sys.exit(3)
+    except Exception as error:
+        if not is_lost_connection(error):
+            raise
+        click.echo(f"The database went away while this ran, and nothing half-done was kept ({error}). Run it again.", err=True)
         sys.exit(3)
 
 

@@ -138,7 +138,7 @@ async def _worker(app: Litestar) -> AsyncIterator[None]:
     if "worker" not in service.settings.roles:
         yield
         return
-    async with worker.worker(service.url, grace_s=WORKER_GRACE_S):
+    async with worker.worker(lambda: service.url, grace_s=WORKER_GRACE_S):
         yield
 
 

@@ -53,8 +53,11 @@ class MigrationsPending(Unavailable):
         super().__init__(f"{len(names)} migrations have not been applied to the database. Run `vendor-mgmt migrate`.")
 
 
-class Server(msgspec.Struct, frozen=True, kw_only=True):
-    """A server that answers. The addresses hold passwords: keep them away from logs."""
+class Server(msgspec.Struct, kw_only=True):
+    """A server that answers. The addresses hold passwords: keep them away from logs.
+
+    They change only where `following` says so: the embedded server is at another address once another process runs it.
+    """
 
     url: str
     """For the service."""

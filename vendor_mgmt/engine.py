@@ -27,6 +27,9 @@ from vendor_mgmt.errors import Unavailable
 Isolation = Literal["read_committed", "repeatable_read", "serializable"]
 
 CONNECT_TIMEOUT_S = 15.0
+ACQUIRE_TIMEOUT_S = 30.0
+"""How long a transaction waits for a connection of the pool before it is told that there is none."""
+
 CLOSE_TIMEOUT_S = 5.0
 
 
@@ -37,6 +40,21 @@ class DatabaseUnavailable(Unavailable):
         self.problem = problem
         self.repair = repair
         super().__init__(f"The database {without_password(url)} cannot be used: {problem}. {repair}")
+
+
+UNREACHABLE = (
+    DatabaseUnavailable,
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    # The driver's own muddle between the server's last word and the end of the connection.
+    asyncpg.InternalClientError,
+    ConnectionError,
+    TimeoutError,
+)
+"""What is raised when the database has gone, is going or has not come yet."""
 
 
 class DatabaseNotChosen(Exception):  # noqa: N818  (it says what happened)
@@ -68,7 +86,7 @@ class SafeTransaction(PostgresTransaction):
         if self._parent is not None:
             return self._parent
         pool = self.engine.pool
-        self.connection = await (self.engine.get_new_connection() if pool is None else pool.acquire())
+        self.connection = await (self.engine.get_new_connection() if pool is None else pool.acquire(timeout=ACQUIRE_TIMEOUT_S))
         try:
             self.transaction = self.connection.transaction(isolation=self.isolation, readonly=self.readonly)
             await self.transaction.start()
@@ -84,11 +102,18 @@ class SafeTransaction(PostgresTransaction):
         try:
             if not (self._committed or self._rolled_back):
                 # Cancellation arrives as an exception too, so nothing half-done is ever committed.
-                await (self.transaction.commit() if exception_type is None else self.transaction.rollback())
+                await (self.transaction.commit() if exception_type is None else self._roll_back())
         finally:
             self.engine.current_transaction.reset(self.context)
             await self._give_back()
         return False
+
+    async def _roll_back(self) -> None:
+        try:
+            await self.transaction.rollback()
+        except (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError):
+            # The connection is gone, and the transaction with it. What is told is the error that led here, not this one.
+            self.connection.terminate()
 
     async def _give_back(self) -> None:
         if self.engine.pool is not None:
@@ -119,6 +144,13 @@ class Engine(PostgresEngine):
         if self.pool is not None:
             raise RuntimeError("The database cannot be changed while its connection pool is open")
         self._given = {"dsn": dsn, **options}
+
+    async def move_to(self, dsn: str) -> None:
+        """Use the database at `dsn`, which is the same one at another address, from now on, also with a pool that is open."""
+        self._given = {**self._given, "dsn": dsn}
+        if self.pool is not None:
+            self.pool.set_connect_args(**self._given, timeout=CONNECT_TIMEOUT_S)
+            await self.pool.expire_connections()
 
     @property
     def config(self) -> dict[str, Any]:

@@ -13,3 +13,26 @@ class Refused(Exception):  # noqa: N818  (it says what to do)
 
 class Unavailable(Exception):  # noqa: N818
     """Something this machine should provide is not there. The text says what, and how to provide it."""
+
+
+def is_lost_connection(error: BaseException) -> bool:
+    """Whether the error says no more than that a database has gone away, is going or has not come yet.
+
+    Told by name, so that a command without a database need not import its drivers.
+    """
+    return isinstance(error, ConnectionError) or any(
+        kind.__module__.partition(".")[0] in _DRIVERS and kind.__name__ in _LOSSES for kind in type(error).__mro__
+    )
+
+
+_DRIVERS = {"asyncpg", "psycopg", "psycopg_pool", "procrastinate"}
+_LOSSES = {
+    "PostgresConnectionError",
+    "CannotConnectNowError",
+    "AdminShutdownError",
+    "CrashShutdownError",
+    "InternalClientError",
+    "OperationalError",
+    "PoolTimeout",
+    "ConnectorException",
+}

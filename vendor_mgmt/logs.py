@@ -18,6 +18,7 @@ from typing import Any, Final, TextIO
 
 import msgspec
 
+from vendor_mgmt.errors import is_lost_connection
 from vendor_mgmt.settings import Settings, fields
 
 HIDDEN: Final = "(hidden)"
@@ -87,7 +88,11 @@ def _record_without_secrets(record: logging.LogRecord) -> logging.LogRecord:
     # A copy: other handlers, a test's for one, want the record as it was.
     safe = logging.makeLogRecord(vars(record))
     safe.msg, safe.args = without_secrets(record.getMessage()), None
-    if record.exc_info and not record.exc_text:
+    error = record.exc_info[1] if record.exc_info else None
+    if error is not None and is_lost_connection(error):
+        # Where in a driver it was noticed tells nobody anything; that it was is a line, and it comes in bunches.
+        safe.msg, safe.exc_info, safe.exc_text = without_secrets(f"{safe.msg} ({type(error).__name__}: {error})"), None, None
+    elif record.exc_info and not record.exc_text:
         safe.exc_text = logging.Formatter().formatException(record.exc_info)
     if safe.exc_text:
         safe.exc_text = without_secrets(safe.exc_text)

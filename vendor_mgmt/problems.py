@@ -10,13 +10,12 @@ import logging
 from http import HTTPStatus
 from typing import Any
 
-import asyncpg
 import msgspec
 from litestar import MediaType, Request, Response
 from litestar.exceptions import HTTPException, ValidationException
 
 from contracts.errors import NotFound
-from vendor_mgmt.engine import DatabaseUnavailable
+from vendor_mgmt.engine import UNREACHABLE
 from vendor_mgmt.errors import Refused, Unavailable
 from vendor_mgmt.pages import rendering
 
@@ -126,18 +125,6 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
     reference: str
 
 
-# What the driver raises when the database has gone, is going or has not come yet.
-_UNREACHABLE = (
-    DatabaseUnavailable,
-    asyncpg.PostgresConnectionError,
-    asyncpg.InterfaceError,
-    asyncpg.CannotConnectNowError,
-    asyncpg.AdminShutdownError,
-    ConnectionError,
-    TimeoutError,
-)
-
-
 def answer_to(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
     """The one error handler: what the router, a handler or a dependency raised becomes an answer."""
     kind, detail = _judged(error)
@@ -190,7 +177,7 @@ def _judged(error: Exception) -> tuple[Kind, str]:
         return KINDS["not-found"], _sentence(error.message)
     if isinstance(error, Refused):
         return KINDS["bad-request"], str(error)
-    if isinstance(error, _UNREACHABLE):
+    if isinstance(error, UNREACHABLE):
         return KINDS["unavailable"], "The database cannot be reached."
     if isinstance(error, Unavailable):
         return KINDS["unavailable"], str(error)

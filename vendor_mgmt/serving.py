@@ -12,33 +12,36 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import os
 import signal
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from datetime import UTC, datetime
+from functools import partial
 
 import msgspec
 import uvicorn
 import uvloop
+from litestar import Litestar
 
 from vendor_mgmt import database, migrating
 from vendor_mgmt.access import tokens
 from vendor_mgmt.app import create_app
 from vendor_mgmt.database import Server, transaction
+from vendor_mgmt.engine import UNREACHABLE
 from vendor_mgmt.errors import Unavailable
+from vendor_mgmt.following import DATABASE_ENDED, Followed, following
+from vendor_mgmt.service import service_of
 from vendor_mgmt.settings import Settings
 
 logger = logging.getLogger(__name__)
 
 STOPPED = 0
-DATABASE_ENDED = 3
 
 DRAIN_S = 1
 """How long requests that are under way may take once the service is asked to stop."""
 
-WITHOUT_DATABASE_S = 3.0
-"""How long the parts may take to end once the embedded database has. What they would still say to it, they would say for half a minute."""
+EMBEDDED_BACK_S = 10.0
+"""How long a service that is just starting waits for a database that went away to be run by somebody else."""
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
@@ -112,21 +115,27 @@ async def _serve(settings: Settings, server: Server, listener: socket.socket, on
         # They tell of starting and stopping, which we do ourselves.
         logging.getLogger(chatty).setLevel(max(logging.WARNING, logging.getLogger().level))
     stopping = asyncio.Event()
-    async with _asked_to_stop(stopping), _watched(server, stopping) as ending:
-        await _prepare(settings, server, stopping, before)
+    async with _asked_to_stop(stopping), following(server, stopping) as followed:
+        await _prepare(settings, server, stopping, followed, before)
         if not stopping.is_set() and "web" in settings.roles:
-            await _serve_web(settings, server, listener, stopping, on_ready)
+            await _serve_web(settings, server, listener, stopping, followed, on_ready)
         elif not stopping.is_set():
-            app = create_app(settings, server.url, stopping=stopping)
+            app = _create_app(settings, server, stopping, followed)
             async with app.lifespan():
                 logger.info("Working without web pages", extra={"roles": ",".join(settings.roles)})
                 await stopping.wait()
-        if ending.has_ended:
+        if followed.has_ended:
             return DATABASE_ENDED
     return STOPPED
 
 
-async def _prepare(settings: Settings, server: Server, stopping: asyncio.Event, before: Before | None) -> None:
+def _create_app(settings: Settings, server: Server, stopping: asyncio.Event, followed: Followed) -> Litestar:
+    app = create_app(settings, server.url, stopping=stopping)
+    followed.on_move.append(partial(setattr, service_of(app), "url"))
+    return app
+
+
+async def _prepare(settings: Settings, server: Server, stopping: asyncio.Event, followed: Followed, before: Before | None) -> None:
     """Bring the schema up to date and do what is to be done first, unless it is asked to stop meanwhile."""
 
     async def prepare() -> None:
@@ -137,11 +146,23 @@ async def _prepare(settings: Settings, server: Server, stopping: asyncio.Event, 
             if before is not None:
                 await before(server)
 
-    await _unless(stopping, prepare())
+    async def until_it_holds() -> None:
+        while True:
+            try:
+                await prepare()
+                return
+            except UNREACHABLE:
+                # Whoever ran the database may have ended just now; then it is soon somewhere else.
+                if before is not None or server.embedded is None or not await followed.moved(EMBEDDED_BACK_S):
+                    raise
+
+    await _unless(stopping, until_it_holds())
 
 
-async def _serve_web(settings: Settings, server: Server, listener: socket.socket, stopping: asyncio.Event, on_ready: Ready) -> None:
-    app = create_app(settings, server.url, stopping=stopping)
+async def _serve_web(
+    settings: Settings, server: Server, listener: socket.socket, stopping: asyncio.Event, followed: Followed, on_ready: Ready
+) -> None:
+    app = _create_app(settings, server, stopping, followed)
     config = uvicorn.Config(
         app,
         lifespan="off",
@@ -199,42 +220,6 @@ async def _asked_to_stop(stopping: asyncio.Event) -> AsyncIterator[None]:
             loop.remove_signal_handler(number)
             # Until the process ends, the database is still to be stopped.
             signal.signal(number, signal.SIG_IGN)
-
-
-class _Ending:
-    """How the embedded database ended, if it did."""
-
-    exit_code: int | None = None
-
-    @property
-    def has_ended(self) -> bool:
-        return self.exit_code is not None
-
-
-@contextlib.asynccontextmanager
-async def _watched(server: Server, stopping: asyncio.Event) -> AsyncIterator[_Ending]:
-    """Ask the service to stop when the embedded database that it runs on ends by itself."""
-    ending = _Ending()
-    if server.embedded is None or not server.embedded.is_owner:
-        yield ending
-        return
-    embedded = server.embedded
-
-    async def watch() -> None:
-        ending.exit_code = await embedded.ended()
-        logger.error("The embedded database ended with exit code %s, and the service ends with it", ending.exit_code)
-        stopping.set()
-        await asyncio.sleep(WITHOUT_DATABASE_S)
-        # Nothing is lost by this: everything that counts was in the database, and waits there for the next start.
-        os._exit(DATABASE_ENDED)
-
-    watching = asyncio.ensure_future(watch())
-    try:
-        yield ending
-    finally:
-        watching.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await watching
 
 
 async def _unless(stopping: asyncio.Event, work: Awaitable[None]) -> None:

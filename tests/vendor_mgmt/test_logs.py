@@ -7,7 +7,9 @@ import logging
 from collections.abc import Iterator
 from pathlib import Path
 
+import asyncpg
 import msgspec
+import psycopg
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -178,3 +180,17 @@ def test_a_value_that_is_to_be_hidden_is_never_written(secret: str, before: str,
         assert logs.without_secrets(f"{before}{secret}{after}") == f"{before}{logs.HIDDEN}{after}"
     finally:
         logs._values.clear()
+
+
+def test_a_database_that_is_away_is_one_line_and_no_traceback() -> None:
+    stream = configured(log_format="json")
+    for error in (asyncpg.CannotConnectNowError("shutting down"), ConnectionRefusedError("refused"), psycopg.OperationalError("gone")):
+        logger.warning("Lost it", exc_info=error)
+    logger.warning("Wrong", exc_info=asyncpg.UndefinedTableError("vendor"))
+    written = lines(stream)
+    assert [line["message"] for line in written[:3]] == [
+        "Lost it (CannotConnectNowError: shutting down)",
+        "Lost it (ConnectionRefusedError: refused)",
+        "Lost it (OperationalError: gone)",
+    ]
+    assert ["exception" in line for line in written] == [False, False, False, True]

@@ -17,6 +17,7 @@ import procrastinate
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
 from vendor_mgmt.database import session_settings
+from vendor_mgmt.engine import UNREACHABLE
 from vendor_mgmt.jobs import dispatcher, runs
 from vendor_mgmt.jobs.runs import Timing
 
@@ -27,6 +28,12 @@ GRACE_S = 30
 
 AGAIN_S = 1
 """The pause before a worker that lost its queue asks for it again."""
+
+LEAVING_S = 1.0
+"""How long a worker may take to sign off, besides the grace of its work. One whose database is away could not; its lease lapses instead."""
+
+CONNECTION_S = 5
+"""How long the queue waits for a connection. When that is not enough there is no database, and the worker begins anew."""
 
 Wake = Callable[[], Awaitable[object]]
 
@@ -57,27 +64,43 @@ async def clock(timing: Timing | None = None, *, also: Mapping[str, tuple[float,
 async def _safely(name: str, call: Wake) -> None:
     try:
         await call()
-    except (asyncpg.PostgresConnectionError, asyncpg.InterfaceError, OSError) as error:
+    except (*UNREACHABLE, OSError) as error:
         logger.warning("The %s did not reach the database and tries again: %s", name, error)
     except Exception:
         logger.exception("The %s failed and tries again", name)
 
 
 @contextlib.asynccontextmanager
-async def worker(url: str, *, concurrency: int = 4, timing: Timing | None = None, grace_s: float = GRACE_S) -> AsyncIterator[str]:
+async def worker(
+    url: str | Callable[[], str], *, concurrency: int = 4, timing: Timing | None = None, grace_s: float = GRACE_S
+) -> AsyncIterator[str]:
     """Carry out runs, `concurrency` at a time, until the block ends; then what was begun is finished, for at most `grace_s`, or put back.
 
     Needs the pool of `vendor_mgmt.database` open on the same database. Yields the worker's name once it takes work. The queue's own worker
-    ends when its connections break; it is then begun anew, for as long as it takes the database to come back.
+    ends when its connections break; it is then begun anew, for as long as it takes the database to come back. `url` may be a function that
+    says where it is by then.
     """
     timing = timing or Timing()
+    address = url if callable(url) else lambda: url
     name = runs.worker_name()
     ready, stopping = asyncio.Event(), asyncio.Event()
 
     async def keep_working() -> None:
         while not stopping.is_set():
+            at = address()
+            doing = asyncio.create_task(_work(at, name, concurrency, timing, grace_s, ready))
             try:
-                await _work(url, name, concurrency, timing, grace_s, ready)
+                while not doing.done():
+                    await asyncio.wait({doing}, timeout=AGAIN_S)
+                    if not doing.done() and address() != at:
+                        # Nobody answers there any more.
+                        await _leave(doing, 0)
+                await doing
+            except asyncio.CancelledError:
+                if not doing.done():
+                    await _leave(doing, grace_s)
+                if stopping.is_set():
+                    raise
             except Exception as error:
                 if not ready.is_set():
                     raise
@@ -98,6 +121,18 @@ async def worker(url: str, *, concurrency: int = 4, timing: Timing | None = None
         working.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await working
+
+
+async def _leave(doing: asyncio.Task[None], grace_s: float) -> None:
+    """End a worker, in order if its database lets it."""
+    for patience_s in (grace_s + LEAVING_S, LEAVING_S):
+        doing.cancel()
+        # The second time it does not sign off any more.
+        await asyncio.wait({doing}, timeout=patience_s)
+        if doing.done():
+            if not doing.cancelled():
+                doing.exception()
+            return
 
 
 async def _work(url: str, name: str, concurrency: int, timing: Timing, grace_s: float, ready: asyncio.Event) -> None:
@@ -131,7 +166,9 @@ async def _app(url: str, concurrency: int) -> procrastinate.App:
     settings = await session_settings(url)
     options = " ".join(f"-c {name}={value}" for name, value in {"search_path": "queue", **_as_options(settings)}.items())
     # One connection listens, one fetches, and finished jobs are reported side by side.
-    connector = procrastinate.PsycopgConnector(conninfo=url, kwargs={"options": options}, min_size=1, max_size=concurrency + 2)
+    connector = procrastinate.PsycopgConnector(
+        conninfo=url, kwargs={"options": options}, min_size=1, max_size=concurrency + 2, timeout=CONNECTION_S
+    )
     return procrastinate.App(connector=connector)
 
 
