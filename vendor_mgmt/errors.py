@@ -20,7 +20,8 @@ def is_lost_connection(error: BaseException) -> bool:
 
     Told by name, so that a command without a database need not import its drivers.
     """
-    return isinstance(error, ConnectionError) or any(
+    # A broken pipe is a reader of our output that has seen enough.
+    return (isinstance(error, ConnectionError) and not isinstance(error, BrokenPipeError)) or any(
         kind.__module__.partition(".")[0] in _DRIVERS and kind.__name__ in _LOSSES for kind in type(error).__mro__
     )
 
