@@ -47,6 +47,7 @@ def check(contract: Contract) -> list[Finding]:
         _scoring,
         _values,
         _parts_of_time,
+        _relief,
         _allocations,
         _bases,
         _payments,
@@ -558,6 +559,38 @@ def _parts_of_time(contract: Contract) -> Iterator[Finding]:
                         f"{path}.zone",
                         f"{measure} is counted by days of the {kpi.zone} here and of the {zone} in {other}",
                         "Let both KPIs say the same, or deliver two measures.",
+                    )
+
+
+def _relief(contract: Contract) -> Iterator[Finding]:
+    """What relief lowers levels to."""
+    causes = [terms.cause for terms in contract.relief]
+    for index, terms in enumerate(contract.relief):
+        path = f"$.relief[{index}]"
+        if causes.count(terms.cause) > 1 and causes.index(terms.cause) == index:
+            yield _warning(f"{path}.cause", f"two kinds of relief are called {terms.cause!r}", "Give each cause its own words.")
+        if (terms.effect == "lower_target") != bool(terms.levels):
+            yield _error(
+                f"{path}.levels",
+                f"{terms.cause} {'lowers a target, and does not say to what' if not terms.levels else 'says levels, and eases none'}",
+                "Write effect: lower_target with levels: {kpi: {target: 90}}.",
+            )
+        for name, held in terms.levels.items():
+            if name not in contract.kpis:
+                yield _error(f"{path}.levels.{name}", f"{name!r} is no KPI", _choice(contract.kpis))
+                continue
+            kpi = contract.kpis[name]
+            for level, number in held.items():
+                if level not in level_names(kpi):
+                    yield _error(f"{path}.levels.{name}.{level}", f"{level!r} is no level of {name}", _choice(level_names(kpi)))
+                    continue
+                agreed = [values[level] for values in _level_values(kpi) if level in values]
+                upwards = kpi.better == "lower" or (kpi.better == "inside" and level == "high")
+                if agreed and all(number <= one if upwards else number >= one for one in agreed):
+                    yield _error(
+                        f"{path}.levels.{name}.{level}",
+                        f"{number} is no easier than the {level} of {name}, so it changes nothing",
+                        "Write an easier level.",
                     )
 
 

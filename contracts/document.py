@@ -1144,8 +1144,10 @@ class ReliefTerms(Part, frozen=True, kw_only=True):
 
     cause: str
     """The kind of cause, in the contract's words."""
-    effect: Literal["drop_span", "drop_period", "cancel_money"] = "drop_span"
-    """Take the days out, take the period out, or cancel the money only."""
+    effect: Literal["drop_span", "drop_period", "cancel_money", "lower_target"] = "drop_span"
+    """Take the days out, take the period out, cancel the money only, or ease levels for every period it touches."""
+    levels: dict[str, dict[str, Decimal]] = {}
+    """``lower_target`` only: by KPI, the levels that hold instead while they are easier: ``{accuracy: {target: 90}}``."""
     notice_business_days: int | None = None
     """How soon the vendor must give notice."""
     clause: str | None = None
@@ -1333,8 +1335,10 @@ class ExampleRelief(Part, frozen=True, kw_only=True):
     """The site; not given, all."""
     kpi: str | None = None
     """The KPI; not given, all."""
-    effect: Literal["drop_span", "drop_period", "cancel_money"] = "drop_span"
+    effect: Literal["drop_span", "drop_period", "cancel_money", "lower_target"] = "drop_span"
     """What it does."""
+    cause: str = ""
+    """The kind of cause, where the contract has several whose levels differ."""
     dimensions: dict[str, str] = {}
     """Only these."""
 

@@ -883,13 +883,19 @@ def _relief(contract: Contract) -> list[str]:
         "drop_span": "its days are taken out",
         "drop_period": "the period is taken out",
         "cancel_money": "the money falls away, and the result stands",
+        "lower_target": "levels are eased for the periods it touches",
     }
     return [
-        f"{one.cause}{_clause(one.clause)}: {effects.get(one.effect, _name(one.effect))}."
+        f"{one.cause}{_clause(one.clause)}: {effects.get(one.effect, _name(one.effect))}{_eased(one.levels)}."
         + (f" Notice within {_count(one.notice_business_days, 'business day')}." if one.notice_business_days is not None else "")
-        + _and_also(one, "cause", "clause", "effect", "notice_business_days")
+        + _and_also(one, "cause", "clause", "effect", "levels", "notice_business_days")
         for one in contract.relief
     ]
+
+
+def _eased(levels: Mapping[str, Mapping[str, Decimal]]) -> str:
+    said = [f"{_name(level)} {number_in_words(at)} for {_name(kpi)}" for kpi, held in levels.items() for level, at in held.items()]
+    return f", to {listed(said)}" if said else ""
 
 
 # People

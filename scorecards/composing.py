@@ -6,6 +6,7 @@ Everything a page shows is put in here, so that templates compute nothing and th
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 from fractions import Fraction
@@ -32,7 +33,7 @@ from scorecards.scorecard import (
     result_key,
     shown,
 )
-from scorecards.scoring import combine, judge
+from scorecards.scoring import combine, without_relief
 
 
 class Surroundings(Struct, frozen=True, kw_only=True):
@@ -202,7 +203,7 @@ def _score(totals: Sequence[Total]) -> Decimal | None:
 
 
 def _is_relieved(results: Sequence[KpiResult]) -> bool:
-    return any(result.spans_relieved or result.status == "relieved" for result in results)
+    return any(result.spans_relieved or result.status == "relieved" or result.levels_without_relief for result in results)
 
 
 def _without_relief(records: Sequence[Record], scope: Scope, contract: Contract) -> Decimal | None:
@@ -210,18 +211,12 @@ def _without_relief(records: Sequence[Record], scope: Scope, contract: Contract)
     scores: list[tuple[Fraction, int]] = []
     for record in records:
         verdicts = []
-        for (name, held), verdict in record.verdicts.items():
+        for (_, held), verdict in record.verdicts.items():
             if not covers(scope, held):
                 continue
-            measured = verdict.measured
-            if measured.without_relief is not None:
-                again = type(measured)("measured", value=measured.without_relief)
-                verdicts.append(
-                    judge(name, verdict.kpi, held, verdict.period, verdict.version, again, verdict.levels)
-                )
-            else:
-                copy = judge(name, verdict.kpi, held, verdict.period, verdict.version, measured, verdict.levels)
-                verdicts.append(copy)
+            bare = without_relief(verdict)
+            # Combining writes weights into what it is given, and the verdict itself keeps its own.
+            verdicts.append(replace(verdict) if bare is verdict else bare)
         score = combine(contract, verdicts).score
         if score is not None:
             scores.append((score, record.period.days))
@@ -237,7 +232,7 @@ def _point(result: KpiResult) -> TrendPoint:
         status=result.status,
         met=result.met,
         score=result.score,
-        relieved=bool(result.spans_relieved),
+        relieved=bool(result.spans_relieved or result.levels_without_relief),
         version=result.version,
         interval=result.interval,
     )

@@ -18,7 +18,7 @@ from types import MappingProxyType
 
 from contracts.business_time import Calendar
 from contracts.curve import draw
-from contracts.document import Cadence, Contract, Kpi
+from contracts.document import Cadence, Contract, Kpi, ReliefTerms
 from contracts.errors import CannotCompute
 from contracts.period import Period, first_measured_on, is_part, period_containing, periods, zone_named
 from scorecards.deriving import derive, in_order, scopes_of
@@ -39,6 +39,8 @@ from scorecards.scoring import (
     Judged,
     boundary_of,
     combine,
+    eased,
+    eased_by,
     has_conditions,
     judge,
     levels_in_force,
@@ -338,11 +340,13 @@ def _judge_all(
     pending: dict[tuple[str, Scope], list[Measured]],
 ) -> None:
     contract = record.contract
-    money_only = [
-        claim
-        for claim in relief
-        if claim.effect == "cancel_money" and claim.from_on < one.period.until_on and one.period.from_on < claim.until_on
-    ]
+    touching = [claim for claim in relief if claim.from_on < one.period.until_on and one.period.from_on < claim.until_on]
+    money_only = [claim for claim in touching if claim.effect == "cancel_money"]
+    easing = [claim for claim in touching if claim.effect == "lower_target"]
+    for claim in easing:
+        if eased_by(contract, claim) is None:
+            msg = f"relief for {claim.cause or 'a cause without a name'} lowers a target, and the contract does not say to what"
+            record.problems.append(CannotCompute(msg, "Write the eased levels under relief, with the claim's cause."))
     promised: dict[tuple[tuple[str, ...], tuple[tuple[str, str], ...]], list[Scope]] = {}
     for name in in_order(contract.kpis):
         kpi = contract.kpis[name]
@@ -378,6 +382,12 @@ def _judge_all(
                     partial(_result_of, record.verdicts, scope=scope),
                     part=amounts.part,
                 )
+            before_relief = levels
+            for claim in easing:
+                terms = eased_by(contract, claim)
+                if terms is not None and _touches(claim, name, scope):
+                    levels = eased(kpi, levels, terms.levels.get(name, {}), amounts.part)
+                    _note_eased(record, name, scope, terms, before_relief, levels)
             judged = partial(
                 judge, name, kpi, scope, one.period, one.version.label, volumes=Volumes(amounts, scope), part=amounts.part, corners=corners
             )
@@ -388,12 +398,9 @@ def _judge_all(
                     verdict.carried_score = judged(Measured("measured", value=before.measured.value), levels).score
                     verdict.measured.note = f"{measured.note + '; ' if measured.note else ''}scored by the value of {before.period}"
             verdict.accumulated = accumulated
+            verdict.levels_without_relief = before_relief if levels is not before_relief and levels != before_relief else None
             if money_only:
-                own = dict(scope)
-                verdict.money_relieved = any(
-                    claim.touches(name, own.get("site", claim.site or ""), tuple(p for p in scope if p[0] != "site"))
-                    for claim in money_only
-                )
+                verdict.money_relieved = any(_touches(claim, name, scope) for claim in money_only)
             record.verdicts[name, scope] = verdict
 
 
@@ -406,6 +413,22 @@ def _measured(
     except CannotCompute as problem:
         record.problems.append(problem)
         return Measured("no_data", note=problem.message)
+
+
+def _touches(claim: Relief, name: str, scope: Scope) -> bool:
+    site = dict(scope).get("site", claim.site or "")
+    return claim.touches(name, site, tuple(pair for pair in scope if pair[0] != "site"))
+
+
+def _note_eased(
+    record: Record, name: str, scope: Scope, terms: ReliefTerms, before: Mapping[str, Fraction], after: Mapping[str, Fraction]
+) -> None:
+    for level, number in after.items():
+        if number != before[level]:
+            record.line(
+                3, "relief", scope, f"{terms.cause}: the {level} is eased", amount=None, kpi=name, clause=terms.clause,
+                inputs={level: number, "without relief": before[level]},
+            )
 
 
 def _ask_for_enough(kpi: Kpi, measured: Measured, total: Callable[[str], Fraction | None]) -> None:
@@ -695,6 +718,11 @@ def _result(
         spans_relieved=measured.relieved,
         spans_unpaired=measured.unpaired,
         value_without_relief=shown(measured.without_relief),
+        levels_without_relief={
+            name: figure
+            for name, hard in (verdict.levels_without_relief or {}).items()
+            if hard != verdict.levels.get(name) and (figure := shown(hard)) is not None
+        },
         accumulated=verdict.accumulated,
         recomputable=measured.recomputable,
         note=measured.note,

@@ -29,11 +29,12 @@ from scorecards.evaluating import Planned
 from scorecards.events import Event
 from scorecards.measurement import Fact, Opening, Relief, ReliefEffect, Row, Scope
 from scorecards.measuring import zones_of
+from scorecards.scoring import eased_by
 
 _ROW_COLUMNS = ("site", "measure", "grain", "value")
 _ROW_OPTIONAL = ("starts_on", "starts_at", "known_at", "n")
 _EVENT_COLUMNS = ("event_id", "site", "kind", "started_at", "ended_at", "value")
-_RELIEF_COLUMNS = ("site", "kpi", "from", "until", "effect", "share")
+_RELIEF_COLUMNS = ("site", "kpi", "from", "until", "effect", "share", "cause")
 _OPENING_COLUMNS = ("starts_on", "site", "kpi", "fact", "value")
 
 _TRUE = frozenset({"true", "yes", "1", "met"})
@@ -359,14 +360,20 @@ def _relief(record: Mapping[str, str], contract: Contract) -> Relief:
         raise _Bad("kpi", f"the contract has no KPI {kpi!r}", f"Use one of {', '.join(contract.kpis)}, or leave it empty.")
     if record.get("share") and _number(record["share"], "share") != 100:
         raise _Bad("share", "relief in part of a span is not judged", "Split the span, or claim all of it.")
-    return Relief(
+    claim = Relief(
         from_on,
         until_on,
         cast("ReliefEffect", effect),
         kpi,
         record.get("site") or None,
         _dimensions(record, _RELIEF_COLUMNS, contract),
+        record.get("cause", ""),
     )
+    if claim.effect == "lower_target" and eased_by(contract, claim) is None:
+        causes = [one.cause for one in contract.relief if one.effect == "lower_target"]
+        repair = f"Name one of {', '.join(causes)} in the column cause." if causes else "Write the eased levels under relief."
+        raise _Bad("cause", f"the contract does not say what a target is lowered to for the cause {claim.cause!r}", repair)
+    return claim
 
 
 def read_opening(data: bytes, contract: Contract, *, name: str = "") -> tuple[list[Opening], list[Finding]]:
@@ -490,7 +497,7 @@ def rows_of_example(example: Example, contract: Contract) -> tuple[list[Row], li
             latest[key] = (one.known_at, row)
     rows = [row for _, row in latest.values()]
     relief = [
-        Relief(one.from_, one.until, one.effect, one.kpi, one.site, tuple(sorted(one.dimensions.items())))
+        Relief(one.from_, one.until, one.effect, one.kpi, one.site, tuple(sorted(one.dimensions.items())), one.cause)
         for one in example.given.relief
     ]
     opening = [

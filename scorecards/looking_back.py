@@ -12,7 +12,7 @@ from scorecards.measurement import Scope, scope_of
 from scorecards.measuring import Measured
 from scorecards.pricing.ledger import Payable, Record
 from scorecards.scorecard import KpiResult
-from scorecards.scoring import Judged, levels_in_force
+from scorecards.scoring import Judged, levels_in_force, round_decimals
 
 FOR_EVER = 10_000
 
@@ -116,7 +116,12 @@ def record_of(version: Version, period: Period, results: list[KpiResult], payabl
                 without_relief=None if result.value_without_relief is None else Fraction(result.value_without_relief),
             ),
             levels=levels,
-            compared=Fraction(result.compared) if result.compared is not None and kpi.precision else value,
+            levels_without_relief=(
+                levels | {name: Fraction(number) for name, number in result.levels_without_relief.items()}
+                if result.levels_without_relief
+                else None
+            ),
+            compared=_compared(value, kpi),
             met=result.met,
             level=result.level,
             points_base=None if result.points_base is None else Fraction(result.points_base),
@@ -126,6 +131,13 @@ def record_of(version: Version, period: Period, results: list[KpiResult], payabl
         )
     record.payables = payables
     return record
+
+
+def _compared(value: Fraction | None, kpi: Kpi) -> Fraction | None:
+    """What met the level: the value as the contract rounds it, which follows from the exact one."""
+    if value is None or kpi.precision is None or kpi.precision.when != "before_comparing":
+        return value
+    return round_decimals(value, kpi.precision)
 
 
 def _value(result: KpiResult, kpi: Kpi) -> Fraction | None:

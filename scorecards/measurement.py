@@ -30,7 +30,10 @@ def site_of(scope: Scope) -> Scope:
     return scope[:1] if scope and scope[0][0] == "site" else ()
 
 
-ReliefEffect = Literal["drop_span", "drop_period", "cancel_money"]
+ReliefEffect = Literal["drop_span", "drop_period", "cancel_money", "lower_target"]
+
+TAKES_OUT: frozenset[ReliefEffect] = frozenset({"drop_span", "drop_period"})
+"""The effects that take figures out; the others leave the value as it is."""
 
 Fact = Literal["value", "met", "level", "points", "credit", "paid", "charge", "failures"]
 

@@ -17,7 +17,7 @@ from contracts.curve import exactly
 from contracts.document import Contract, Counts, Intervals, Kpi, Measure, Percentile, Signed, Stratified, Term
 from contracts.errors import CannotCompute
 from contracts.period import Period, zone_named
-from scorecards.measurement import EMPTY, Exact, Facts, Relief, Scope, Series, Span, Tally, scope_of
+from scorecards.measurement import EMPTY, TAKES_OUT, Exact, Facts, Relief, Scope, Series, Span, Tally, scope_of
 from scorecards.scorecard import Status
 
 PER_DAY = {"15m": 96, "30m": 48, "hour": 24, "day": 1}
@@ -247,7 +247,7 @@ def measure(
     :mod:`scorecards.deriving`.
     """
     cells = plan_.scopes.get(scope, [])
-    touching = [claim for claim in relief if claim.effect != "cancel_money" and _overlaps(claim, period)]
+    touching = [claim for claim in relief if claim.effect in TAKES_OUT and _overlaps(claim, period)]
     measured = _measure(plan_, cells, period, facts, touching, minimum=minimum)
     if measured.relieved or measured.status == "relieved":
         measured.without_relief = _measure(plan_, cells, period, facts, [], minimum=minimum).value
@@ -722,7 +722,7 @@ def needs_spans(plan_: Plan, period: Period, facts: Facts, relief: Sequence[Reli
     Whoever keeps sums only asks here, and loads the spans of these: where spans may not pair, where relief takes some
     out, and where the last value is wanted.
     """
-    claims = [claim for claim in relief if claim.effect != "cancel_money" and _overlaps(claim, period)]
+    claims = [claim for claim in relief if claim.effect in TAKES_OUT and _overlaps(claim, period)]
     value = plan_.kpi.value
     apart = (plan_.below is not None and not plan_.paired) or any(
         (value.percentile, value.intervals, value.stratified)

@@ -293,6 +293,8 @@ def _result_of(row: Mapping[str, Any]) -> KpiResult:
         points=row["points"],
         streak=row["streak"],
         accumulated=row["accumulated"],
+        value_without_relief=row["value_without_relief"],
+        levels_without_relief=_LEVELS_BACK.decode(row["levels_without_relief"]) if row["levels_without_relief"] else {},
     )
 
 
@@ -521,6 +523,7 @@ _ADD_REVISIONS = """
 _RESULT_COLUMNS = (
     "revision", "kpi", "dims_key", "period_from", "period_until", "version", "status", "numerator", "denominator",
     "value", "target", "met", "level", "levels", "score", "points", "streak", "accumulated", "is_relieved",
+    "value_without_relief", "levels_without_relief",
 )  # fmt: skip
 
 _KINDS = {"carry": "carried", "earn_back": "earned_back"}
@@ -536,7 +539,9 @@ async def _add_results(connection: Connection, cards: Sequence[tuple[int, Card]]
             (
                 revision, one.kpi, canonical(one.dimensions), one.from_, one.until, one.version,
                 one.status, one.numerator, one.denominator, one.value, one.target, one.met, one.level,
-                _LEVELS.encode(one.levels).decode(), one.score, one.points, one.streak, one.accumulated, bool(one.spans_relieved),
+                _LEVELS.encode(one.levels).decode(), one.score, one.points, one.streak, one.accumulated,
+                bool(one.spans_relieved or one.levels_without_relief), one.value_without_relief,
+                _LEVELS.encode(one.levels_without_relief).decode() if one.levels_without_relief else None,
             )
             for one in document.results
         ]  # fmt: skip

@@ -8,11 +8,10 @@ from fractions import Fraction
 
 from contracts.document import Ratchet, RightRule
 from scorecards.measurement import Scope
-from scorecards.measuring import Measured
 from scorecards.pricing.ledger import Record, restrict
 from scorecards.pricing.windows import condition
 from scorecards.scorecard import Proposal, Right, shown
-from scorecards.scoring import Judged, is_exceeded, judge
+from scorecards.scoring import Judged, is_exceeded, without_relief
 
 
 def rights_of(now: Record, history: Sequence[Record]) -> list[Right]:
@@ -27,7 +26,7 @@ def rights_of(now: Record, history: Sequence[Record]) -> list[Right]:
     bare: tuple[Record, list[Record]] | None = None
     for rule in now.contract.rights:
         if rule.despite_relief and bare is None:
-            bare = without_relief(now), [without_relief(record) for record in history]
+            bare = record_without_relief(now), [record_without_relief(record) for record in history]
         seen, before = bare if rule.despite_relief and bare is not None else (now, history)
         for scope in _scopes(rule, now):
             held = condition(rule.when, seen, before, rule.when.kpi, scope)
@@ -56,19 +55,12 @@ def _scopes(rule: RightRule, now: Record) -> list[Scope]:
     return list(dict.fromkeys(restrict(scope, rule.for_each) for scope in held))
 
 
-def without_relief(record: Record) -> Record:
+def record_without_relief(record: Record) -> Record:
     """The record with every verdict as it would stand had nothing been excused."""
-    if not any(verdict.measured.without_relief is not None for verdict in record.verdicts.values()):
+    bare = {key: without_relief(verdict) for key, verdict in record.verdicts.items()}
+    if all(bare[key] is verdict for key, verdict in record.verdicts.items()):
         return record
-    return replace(record, verdicts={key: _bare(verdict) for key, verdict in record.verdicts.items()}, _by_site={})
-
-
-def _bare(verdict: Judged) -> Judged:
-    value = verdict.measured.without_relief
-    if value is None:
-        return verdict
-    measured = Measured("measured", value=value)
-    return judge(verdict.name, verdict.kpi, verdict.scope, verdict.period, verdict.version, measured, verdict.levels)
+    return replace(record, verdicts=bare, _by_site={})
 
 
 def proposals_of(now: Record, history: Sequence[Record]) -> list[Proposal]:

@@ -85,6 +85,8 @@ class KpiResult(Struct, frozen=True, kw_only=True, omit_defaults=False):
     """Spans dropped because only one side of the ratio was delivered."""
     value_without_relief: Decimal | None = None
     """What the value would have been had no relief been granted; ``None`` where none was."""
+    levels_without_relief: dict[str, Decimal] = field(default_factory=dict)
+    """The levels that relief eased, as they would stand without it; empty where it eased none."""
     accumulated: int = 1
     """How many periods' counts the value rests on."""
     recomputable: bool = True

@@ -24,11 +24,11 @@ from fractions import Fraction
 from types import MappingProxyType
 
 from contracts.curve import Corners, Curve, Drawn, Step, corners_of, draw, exactly
-from contracts.document import Contract, Gate, Kpi, Levels, LevelShare, Mode, Precision
+from contracts.document import Contract, Gate, Kpi, Levels, LevelShare, Mode, Precision, ReliefTerms
 from contracts.errors import CannotCompute
 from contracts.period import Period
 from scorecards.adding import total
-from scorecards.measurement import Scope
+from scorecards.measurement import Relief, Scope
 from scorecards.measuring import Measured
 
 _MODES: dict[Mode, str] = {
@@ -89,6 +89,8 @@ class Judged:
     weight_used: Fraction | None = None
     accumulated: int = 1
     """How many periods' counts the value rests on, where counts accumulate until there are enough."""
+    levels_without_relief: dict[str, Fraction] | None = None
+    """The levels that would hold had relief not eased them; ``None`` where it has not."""
     carried_score: Fraction | None = None
     """What the last judged value scores under the levels of this period, where the contract carries it."""
     money_relieved: bool = False
@@ -174,6 +176,35 @@ def levels_in_force(
             else:
                 found[name] = Fraction(number) * times
     return found
+
+
+def eased_by(contract: Contract, claim: Relief) -> ReliefTerms | None:
+    """The terms that say what a claim lowers levels to: those of its cause, or the only ones there are."""
+    terms = [one for one in contract.relief if one.effect == "lower_target"]
+    named = [one for one in terms if one.cause == claim.cause]
+    return named[0] if named else terms[0] if len(terms) == 1 and not claim.cause else None
+
+
+def eased(kpi: Kpi, levels: Mapping[str, Fraction], instead: Mapping[str, Decimal], part: Fraction = _WHOLE) -> dict[str, Fraction]:
+    """The levels with those of relief in place of harder ones; relief never makes a level harder or adds one."""
+    times = part if kpi.part_period == "pro_rata" else _WHOLE
+    found = dict(levels)
+    for name, number in instead.items():
+        if name in found:
+            # Of a band, the low end is eased downwards and the high end upwards.
+            easier = max if kpi.better == "lower" or (kpi.better == "inside" and name == "high") else min
+            found[name] = easier(found[name], Fraction(number) * times)
+    return found
+
+
+def without_relief(verdict: Judged) -> Judged:
+    """The verdict as it would stand had nothing been excused; the same one where nothing was."""
+    value, levels = verdict.measured.without_relief, verdict.levels_without_relief
+    if value is None and levels is None:
+        return verdict
+    measured = verdict.measured if value is None else Measured("measured", value=value)
+    levels = verdict.levels if levels is None else levels
+    return judge(verdict.name, verdict.kpi, verdict.scope, verdict.period, verdict.version, measured, levels)
 
 
 def has_conditions(kpi: Kpi) -> bool:

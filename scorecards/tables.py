@@ -171,6 +171,8 @@ class Result(Table):
     streak = Integer(default=None)
     accumulated = Integer(default=None, help_text="Periods whose counts the value rests on")
     is_relieved = Boolean(default=None, help_text="Relief took something out of it")
+    value_without_relief = Numeric(null=True, default=None, help_text="What it would have been; rights may look at it")
+    levels_without_relief = JSONB(null=True, default=None, help_text="The levels that relief eased, as they would stand without it")
 
     result_status_is_known = Check(
         "status in ('measured', 'no_data', 'no_volume', 'not_measured', 'accumulating', 'relieved')"

@@ -32,6 +32,7 @@ kpis:
   missed: {title: Missed, value: {count: missed}, better: lower, target: 3, part_period: pro_rata, weight: 40}
   hours: {title: Hours, value: {sum: hours}, unit: hours, better: lower}
 scoring: {allocation: {in_all: 100, to_one: 60}}
+relief: [{cause: storm, effect: lower_target, levels: {accuracy: {target: 90}, missed: {target: 5}}}, {cause: strike, effect: drop_span}]
 money:
   bases:
     invoice: {measure: invoice}
@@ -64,6 +65,13 @@ def test_a_sound_contract_has_no_findings() -> None:
         ("value: {count: missed}", "value: {last: missed}", "$.kpis.missed.part_period", "does not shrink"),
         ("pauses: [waiting, ordered]", "pauses: [ticket]", "$.measures.hours.events.pauses", "its own clock"),
         ("take: hours, calendar: office", "calendar: office", "$.measures.hours.events.pauses", "pauses change nothing"),
+        ("accuracy: {target: 90}", "acuracy: {target: 90}", "$.relief[0].levels.acuracy", "'acuracy' is no KPI"),
+        ("accuracy: {target: 90}", "accuracy: {floor: 90}", "$.relief[0].levels.accuracy.floor", "'floor' is no level"),
+        ("accuracy: {target: 90}", "accuracy: {target: 95}", "$.relief[0].levels.accuracy.target", "no easier than the target"),
+        ("missed: {target: 5}", "missed: {target: 2}", "$.relief[0].levels.missed.target", "no easier than the target"),
+        ("effect: drop_span", "effect: lower_target", "$.relief[1].levels", "does not say to what"),
+        ("effect: lower_target, levels", "effect: drop_period, levels", "$.relief[0].levels", "eases none"),
+        ("cause: strike", "cause: storm", "$.relief[0].cause", "two kinds of relief"),
         (", time_zone: Europe/Lisbon}, {site: azores, time_zone: Atlantic/Azores}", "}", "$.kpis.accuracy.zone", "time zone of its own"),
         ("value: {count: missed}", "value: {count: correct}", "$.kpis.missed.zone", "correct is counted by days of the contract here"),
         (" weight: 60,", "", "$.kpis.accuracy.missing", "nothing is carried"),
@@ -110,6 +118,7 @@ def test_every_part_is_read_aloud() -> None:
         "without a judged value the last judged value is scored by the levels of the period",
         "In a period cut short its levels shrink with the days.",
         "3 free, the number shrinking with the days of a part period",
+        "storm: levels are eased for the periods it touches, to target 90 for accuracy and target 5 for missed.",
         "of which at most 150 % in all and at most 40 % to one KPI may be allotted",
     ):
         assert sentence in text, text

@@ -84,7 +84,7 @@ def score(folder: Path, contract: Contract, given: Given, calendars: Mapping[str
     )
     arguments = [str(folder / "contract.yaml"), str(data), "--json"]
     if given.relief:
-        names = ("site", "kpi", "from", "until", "effect", "share")
+        names = ("site", "kpi", "from", "until", "effect", "share", "cause")
         table = _table(folder / "relief.csv", names, [_cells(one) for one in given.relief], own)
         arguments += ["--relief", str(table)]
     if given.opening:

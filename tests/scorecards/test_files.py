@@ -168,3 +168,15 @@ def test_every_number_of_the_answer_is_a_string_and_what_is_unknown_is_null(tmp_
 
     assert numbers(result) == []
     assert (result["results"][0]["streak"], result["results"][0]["score"]) == ("1", None)
+
+
+def test_a_claim_that_lowers_a_target_needs_levels_in_the_contract(tmp_path: Path) -> None:
+    claim = "from,until,effect,cause\n2026-01-05,2026-01-06,lower_target,{}\n"
+    code, result = scored(tmp_path, HEADING + GOOD, relief=claim.format(""))
+    assert code == 1
+    assert "Write the eased levels under relief" in result["findings"][0]["repair"]
+    terms = "relief: [{cause: storm, effect: lower_target, levels: {tat: {target: 80}}}]\n"
+    code, result = scored(tmp_path, HEADING + GOOD, CONTRACT + terms, relief=claim.format("flood"))
+    assert (code, result["findings"][0]["repair"]) == (1, "Name one of storm in the column cause.")
+    code, result = scored(tmp_path, HEADING + GOOD, CONTRACT + terms, relief=claim.format("storm"))
+    assert (code, result["results"][0]["target"], result["results"][0]["levels_without_relief"]) == (0, "80", {"target": "90"})

@@ -340,6 +340,7 @@ def generated(seed: int, months: Sequence[date]) -> tuple[list[Row], list[Relief
     relief = [
         Relief(months[-1] + timedelta(days=4), months[-1] + timedelta(days=9), "drop_span", "accuracy", "lisbon"),
         Relief(months[0] + timedelta(days=2), months[0] + timedelta(days=5), "drop_span", None, "cebu", (("workstream", "live"),)),
+        Relief(months[1], months[1] + timedelta(days=3), "lower_target", "turnaround", "lisbon", cause="outage"),
     ]
     return rows, relief
 
@@ -367,14 +368,22 @@ async def grant(relief: Sequence[Relief]) -> None:
 
 async def test_a_claim_whose_effect_scoring_does_not_know_is_refused(database: str) -> None:
     await agreed()
-    with pytest.raises(intake_queries.NotDecidable, match="'lower_target' is no effect of relief"):
-        await grant([Relief(JANUARY, FEBRUARY, "lower_target", None, "cebu")])  # type: ignore[arg-type]
+    with pytest.raises(intake_queries.NotDecidable, match="'lower_the_bar' is no effect of relief"):
+        await grant([Relief(JANUARY, FEBRUARY, "lower_the_bar", None, "cebu")])  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("seed", range(6))
 async def test_months_closed_one_by_one_from_the_database_equal_one_run_over_the_rows(database: str, seed: int) -> None:
     """The database adds up, keeps results and looks back at them; a file run does everything in memory, at once."""
-    document = await agreed()
+    document = await agreed(
+        contract_text(
+            relief=[{"cause": "outage", "effect": "lower_target", "levels": {"turnaround": {"target": 94}}}],
+            rights=[
+                {"name": "leave", "when": {"missed": "target", "kpi": "turnaround", "window": {"last": 2, "at_least": 2}}, "despite_relief": True},
+                {"name": "warn", "when": {"missed": "target", "kpi": "turnaround", "window": {"last": 2, "at_least": 2}}},
+            ],
+        )
+    )
     months = (JANUARY, FEBRUARY, MARCH, APRIL)
     rows, relief = generated(seed, months)
     await delivered(rows)
@@ -392,6 +401,10 @@ async def test_months_closed_one_by_one_from_the_database_equal_one_run_over_the
     for total in expected.totals:
         if total.scope:
             assert stored[total.scope["site"], total.from_].document.totals == [total]
+    for right in expected.rights:
+        first = max(one for _, one in stored if one < right.arises_on)
+        assert right in stored[right.scope["site"], first].document.rights
+    assert len(expected.rights) == sum(len(one.document.rights) for one in stored.values())
     lines = [line for record in expected.records for line in record.lines if line.scope.get("site")]
     assert sorted(map(written, lines)) == sorted(written(line) for one in stored.values() for line in one.document.lines)
 

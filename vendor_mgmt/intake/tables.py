@@ -217,7 +217,7 @@ class ReliefClaim(Table):
     decision = Text(null=True, default=None, help_text="The reasons, for both parties")
 
     relief_claim_span_is_half_open = Check("relief_from < relief_until")
-    relief_claim_effect_is_known = Check("effect in ('drop_span', 'drop_period', 'cancel_money')")
+    relief_claim_effect_is_one_of_four = Check("effect in ('drop_span', 'drop_period', 'cancel_money', 'lower_target')")
     relief_claim_state_is_known = Check("state in ('claimed', 'approved', 'rejected', 'withdrawn')")
     relief_claim_decided_with_state = Check(
         "(state in ('approved', 'rejected')) = (decided_by is not null) and (decided_by is null) = (decided_at is null)"
