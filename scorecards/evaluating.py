@@ -389,7 +389,9 @@ def _judge_all(
                     levels = eased(kpi, levels, terms.levels.get(name, {}), amounts.part)
                     _note_eased(record, name, scope, terms, before_relief, levels)
             judged = partial(
-                judge, name, kpi, scope, one.period, one.version.label, volumes=Volumes(amounts, scope), part=amounts.part, corners=corners
+                judge, name, kpi, scope, one.period, one.version.label, volumes=Volumes(amounts, scope), part=amounts.part,
+                # The corners stand where the levels do, so they are shared only with levels that are.
+                corners=corners if levels is same else None,
             )
             verdict = judged(measured, levels)
             if kpi.missing == "previous" and kpi.weight is not None and verdict.score is None:

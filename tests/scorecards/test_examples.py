@@ -83,6 +83,7 @@ def score(folder: Path, contract: Contract, given: Given, calendars: Mapping[str
         own,
     )
     arguments = [str(folder / "contract.yaml"), str(data), "--json"]
+    names: tuple[str, ...]
     if given.relief:
         names = ("site", "kpi", "from", "until", "effect", "share", "cause")
         table = _table(folder / "relief.csv", names, [_cells(one) for one in given.relief], own)

@@ -375,13 +375,11 @@ async def test_a_claim_whose_effect_scoring_does_not_know_is_refused(database: s
 @pytest.mark.parametrize("seed", range(6))
 async def test_months_closed_one_by_one_from_the_database_equal_one_run_over_the_rows(database: str, seed: int) -> None:
     """The database adds up, keeps results and looks back at them; a file run does everything in memory, at once."""
+    twice = {"missed": "target", "kpi": "turnaround", "window": {"last": 2, "at_least": 2}}
     document = await agreed(
         contract_text(
             relief=[{"cause": "outage", "effect": "lower_target", "levels": {"turnaround": {"target": 94}}}],
-            rights=[
-                {"name": "leave", "when": {"missed": "target", "kpi": "turnaround", "window": {"last": 2, "at_least": 2}}, "despite_relief": True},
-                {"name": "warn", "when": {"missed": "target", "kpi": "turnaround", "window": {"last": 2, "at_least": 2}}},
-            ],
+            rights=[{"name": "leave", "when": twice, "despite_relief": True}, {"name": "warn", "when": twice}],
         )
     )
     months = (JANUARY, FEBRUARY, MARCH, APRIL)
