@@ -1,6 +1,7 @@
-"""Agreed contracts as documents: storing one with the vendor and sites it names, and reading back what holds.
+"""Agreed contracts as documents: proposing one, confirming it, agreeing it with the vendor and sites it names, and reading back what holds.
 
-``queries`` has the statements; here a stored text becomes the document it was.
+A version is agreed when both sides have confirmed its text, each with who, when and by what; before that it is a proposal, by which
+nothing is judged.  ``queries`` has the statements; here a stored text becomes the document it was.
 """
 
 from __future__ import annotations
@@ -14,8 +15,9 @@ import msgspec
 
 from contracts import queries
 from contracts.document import Contract
-from contracts.errors import NotFound, Overlap
+from contracts.errors import NotConfirmed, NotFound, Overlap
 from contracts.reading import read
+from contracts.versions import Effect, Held, effect
 
 if TYPE_CHECKING:
     import asyncpg
@@ -86,7 +88,7 @@ async def versions(connection: Connection, lineage: int, *, as_of: datetime | No
             contract_id=row["contract"],
             number=row["number"],
             sha256=row["sha256"],
-            document=_document(row["text"]),
+            document=document_of(row["text"]),
             in_force_from=row["in_force_from"],
             in_force_until=row["in_force_until"],
         )
@@ -106,8 +108,8 @@ _VERSIONS = """
 _READ: dict[str, Contract] = {}
 
 
-def _document(text: str) -> Contract:
-    """The stored text as the document it was; texts never change, so each is read once."""
+def document_of(text: str) -> Contract:
+    """A stored text as the document it was; texts never change, so each is read once."""
     key = hashlib.sha256(text.encode()).hexdigest()
     if key not in _READ:
         reading = read(text, Contract)
@@ -119,60 +121,191 @@ def _document(text: str) -> Contract:
     return _READ[key]
 
 
-async def agree(
-    connection: Connection, document: Contract, text: str, *, at: datetime, actor: int, reason: str | None = None
-) -> Agreed:
-    """Stores a version as agreed and lets it hold from its first day on; the vendor and sites it names are made if new.
+async def propose(
+    connection: Connection,
+    document: Contract,
+    text: str,
+    *,
+    at: datetime,
+    actor: int,
+    reason: str | None = None,
+    replaces_later: bool = False,
+) -> queries.Proposal:
+    """Puts a text forward.  Nothing is judged by it until both sides have confirmed it.
 
-    Agreeing the same text again changes nothing.  Raises :class:`Overlap` where a site or the contract belongs to
-    another vendor, or another contract of the lineage is in the way.
+    Raises :class:`NotFound` for a contract to renew that does not exist, and :class:`Overlap` for whatever would keep the
+    text from being agreed as things stand: a site or contract of another vendor, a version's name that is taken, days
+    that another version holds.
     """
-    # Two agreements of one contract at once would both see nothing before them; the lock lets them take turns.
-    await connection.execute("SELECT pg_advisory_xact_lock(hashtextextended('agree ' || $1, 0))", document.contract)
+    await effect_of(connection, document, replaces_later=replaces_later)
+    held = document.in_force
+    return await queries.propose(
+        connection,
+        code=document.contract,
+        in_force_from=held.from_,
+        in_force_until=held.until,
+        document=ENCODER.encode(document),
+        text=text,
+        proposed_by=actor,
+        now=at,
+        executed_sha256=document.executed.sha256 if document.executed else None,
+        replaces_later=replaces_later,
+        reason=reason,
+    )
+
+
+async def effect_of(connection: Connection, document: Contract, *, replaces_later: bool = False) -> Effect:
+    """What agreeing a document would do to what holds; changes nothing.  Raises as :func:`propose`."""
+    row: Any = await connection.fetchrow(_PLACE, document.contract, document.renews)
+    if row["lineage"] is None and document.renews is not None:
+        msg = f"there is no contract {document.renews!r} to renew"
+        raise NotFound(msg, "Write the code of the contract that this one continues in renews.")
+    if row["id"] is not None and row["vendor"] != document.vendor:
+        msg = f"{document.contract} is a contract with another vendor"
+        raise Overlap(msg, "Give the contract a code of its own.")
+    if document.renews is not None and row["renewed"] != row["lineage"]:
+        msg = f"{document.contract} does not continue {document.renews!r}"
+        raise Overlap(msg, "A renewal is a contract with a code of its own; leave renews out of an amendment, or as it was.")
+    await _own_sites(connection, document)
+    number = await connection.fetchval(_NAMED, row["id"], document.version)
+    if number is not None:
+        msg = f"version {number} of {document.contract} is named {document.version!r} already"
+        raise Overlap(msg, f"Results name the version that judged them: write version: \"{await _next_name(connection, row['id'])}\".")
+    last = await connection.fetchval("SELECT coalesce(max(number), 0) FROM contract_version WHERE contract = $1", row["id"])
+    new = Held(
+        version=0,
+        contract=document.contract,
+        place=row["id"] or row["highest"] + 1,
+        number=last + 1,
+        from_=document.in_force.from_,
+        until=document.in_force.until,
+    )
+    held = await queries.held(connection, row["lineage"]) if row["lineage"] is not None else []
+    return effect(held, new, replaces_later=replaces_later)
+
+
+_PLACE = """
+    SELECT own.id, v.code AS vendor, other.lineage AS renewed, coalesce(own.lineage, other.lineage) AS lineage,
+           (SELECT coalesce(max(id), 0) FROM contract) AS highest
+    FROM (SELECT $1::text AS code, $2::text AS renews) AS wanted
+    LEFT JOIN contract own ON own.code = wanted.code LEFT JOIN vendor v ON v.id = own.vendor
+    LEFT JOIN contract other ON other.code = wanted.renews
+"""
+
+_NAMED = "SELECT number FROM contract_version WHERE contract = $1 AND coalesce(document ->> 'version', '1') = $2 ORDER BY number LIMIT 1"
+
+
+async def _next_name(connection: Connection, contract: int) -> str:
+    taken = {
+        row["name"]
+        for row in await connection.fetch(
+            "SELECT coalesce(document ->> 'version', '1') AS name FROM contract_version WHERE contract = $1", contract
+        )
+    }
+    return next(str(number) for number in range(len(taken) + 1, 2 * len(taken) + 2) if str(number) not in taken)
+
+
+async def confirm(
+    connection: Connection, proposal: int, given: queries.Confirmation, *, at: datetime, actor: int
+) -> Agreed | None:
+    """Records that one side agrees to a proposed text; where it is the second, the version is agreed from then on.
+
+    ``None`` while the other side is missing.  Raises :class:`NotFound`, :class:`AlreadyAgreed` where the proposal was
+    decided, and :class:`Overlap` where something else was agreed meanwhile that is in the way; the confirmation is then
+    not recorded either, if the caller lets its transaction fail.
+    """
+    found = await queries.proposal(connection, proposal)
+    document = document_of(found.text)
+    await queries.lock_lineage(connection, found.code, document.renews)
+    found = await queries.confirm(connection, proposal, given, recorded_by=actor, now=at)
+    if found.number is not None:
+        stored = await queries.version_numbered(connection, found.code, found.number)
+        return _agreed(stored, document)
+    if found.waits_for:
+        return None
+    await effect_of(connection, document, replaces_later=found.replaces_later)
     vendor = await queries.save_vendor(
         connection, document.vendor, document.vendor_name or document.vendor, in_house=document.in_house, now=at
     )
     await _save_sites(connection, document, vendor, at)
-    owner = await connection.fetchval("SELECT vendor FROM contract WHERE code = $1", document.contract)
-    if owner is not None and owner != vendor:
-        msg = f"{document.contract} is a contract with another vendor"
-        raise Overlap(msg, "Give the contract a code of its own.")
-    held = document.in_force
     stored = await queries.agree(
-        connection,
-        code=document.contract,
-        title=document.title,
-        vendor=vendor,
-        in_force_from=held.from_,
-        in_force_until=held.until,
-        document=_ENCODER.encode(document),
-        text=text,
-        agreed_by=actor,
-        now=at,
-        executed_sha256=document.executed.sha256 if document.executed else None,
-        reason=reason,
-        renews=document.renews,
+        connection, proposal, title=document.title, vendor=vendor, agreed_by=actor, now=at, renews=document.renews
     )
+    return _agreed(stored, document)
+
+
+async def agree(
+    connection: Connection,
+    document: Contract,
+    text: str,
+    *,
+    at: datetime,
+    actor: int,
+    confirmations: Sequence[queries.Confirmation],
+    reason: str | None = None,
+    replaces_later: bool = False,
+) -> Agreed:
+    """Puts a text forward with the confirmations of both sides, so that it holds from its first day on; the vendor and
+    sites it names are made if new.
+
+    Agreeing the text that is the contract's newest version again changes nothing.  Raises as :func:`propose` and
+    :func:`confirm` do, and :class:`NotConfirmed` where a side is missing.
+    """
+    await queries.lock_lineage(connection, document.contract, document.renews)
+    newest = await newest_of(connection, document.contract)
+    if newest is not None and newest.text == text:
+        return _agreed(newest, document)
+    missing = [side for side in queries.SIDES if side not in {one.side for one in confirmations}]
+    if missing:
+        msg = f"{document.contract} is not confirmed by the {' and the '.join(missing)}"
+        raise NotConfirmed(msg, "A version holds when both sides have confirmed it.")
+    proposed = await propose(connection, document, text, at=at, actor=actor, reason=reason, replaces_later=replaces_later)
+    agreed: Agreed | None = None
+    for given in confirmations:
+        agreed = await confirm(connection, proposed.id, given, at=at, actor=actor)
+    if agreed is None:
+        msg = f"proposal {proposed.id} is confirmed by both sides and not agreed"
+        raise RuntimeError(msg)
+    return agreed
+
+
+async def chain(connection: Connection, lineage: int) -> list[str]:
+    """The codes of a lineage: the first contract and those that renew it, in order."""
+    return [row["code"] for row in await connection.fetch("SELECT code FROM contract WHERE lineage = $1 ORDER BY id", lineage)]
+
+
+async def newest_of(connection: Connection, code: str) -> queries.ContractVersion | None:
+    """The contract's version with the highest number, whether it holds or not."""
+    number = await connection.fetchval(
+        "SELECT max(v.number) FROM contract_version v JOIN contract c ON c.id = v.contract WHERE c.code = $1", code
+    )
+    return None if number is None else await queries.version_numbered(connection, code, number)
+
+
+def _agreed(stored: queries.ContractVersion, document: Contract) -> Agreed:
     return Agreed(
         id=stored.id,
         contract_id=stored.contract,
         number=stored.number,
         sha256=stored.sha256,
         document=document,
-        in_force_from=held.from_,
-        in_force_until=held.until,
+        in_force_from=stored.in_force_from,
+        in_force_until=stored.in_force_until,
     )
 
 
-_ENCODER = msgspec.json.Encoder(decimal_format="number")
+ENCODER = msgspec.json.Encoder(decimal_format="number")
 
 
-async def _save_sites(connection: Connection, document: Contract, vendor: int, at: datetime) -> None:
+async def _own_sites(connection: Connection, document: Contract) -> None:
     owned = {site.code: site.vendor for site in await queries.sites(connection, [one.site for one in document.scope])}
     foreign = sorted(code for code, own in owned.items() if own != document.vendor)
     if foreign:
         msg = f"the sites {', '.join(foreign)} belong to another vendor"
         raise Overlap(msg, "Give each vendor's site a code of its own.")
+
+
+async def _save_sites(connection: Connection, document: Contract, vendor: int, at: datetime) -> None:
     for scope in {one.site: one for one in reversed(document.scope)}.values():
         await queries.save_site(
             connection,

@@ -11,6 +11,7 @@ Two forms, chosen by who has to act:
     ├── NotFound                  name a contract, version, calendar or KPI that exists
     ├── NotInForce                ask for another day, or agree a version that covers this one
     ├── Overlap                   choose other days: two versions would be in force at once
+    ├── NotConfirmed              let the side that is missing confirm
     ├── AlreadyAgreed             amend: what was agreed is never changed
     └── CannotCompute             deliver the missing figure or correct the rule: as they stand, they give no answer
 
@@ -158,6 +159,10 @@ class NotInForce(ContractError):
 
 class Overlap(ContractError):
     """Two versions of one contract would be in force on the same day."""
+
+
+class NotConfirmed(ContractError):
+    """A version holds when both sides have confirmed it, and one of them has not."""
 
 
 class AlreadyAgreed(ContractError):

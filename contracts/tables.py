@@ -62,6 +62,60 @@ class Contract(Table):
     created_at = Timestamptz(default=None)
 
 
+class ProposedVersion(Table):
+    """A text put forward. It becomes a `ContractVersion` when both sides have confirmed it, and nothing is judged by it before.
+
+    Rows are added and never changed: what happens to a proposal is a row of its own, a `Confirmation`, a `Withdrawal` or the version.
+    """
+
+    id = Serial(primary_key=True)
+    code = Varchar(length=80, default=None, index=True, help_text="The contract, which need not exist yet")
+    in_force_from = Date(default=None)
+    in_force_until = Date(null=True, default=None)
+    document = JSONB(default=None, help_text="The document as read, for queries")
+    text = Text(default=None, help_text="The document as written, byte for byte: what is confirmed")
+    sha256 = Varchar(length=64, default=None, help_text="Of the text, in hexadecimal")
+    executed_sha256 = Varchar(length=64, null=True, default=None, help_text="Of the signed paper the document encodes")
+    replaces_later = Boolean(default=None, help_text="It also takes the place of agreed versions that begin later")
+    reason = Text(null=True, default=None)
+    proposed_at = Timestamptz(default=None)
+    proposed_by = BigInt(default=None, help_text="Actor number")
+
+    proposed_version_sha256_is_hexadecimal = Check("sha256 ~ '^[0-9a-f]{64}$'")
+    proposed_version_in_force_is_a_span = Check("in_force_until is null or in_force_from < in_force_until")
+
+
+class Confirmation(Table):
+    """That one side agreed to a proposed text: who, when, and by what. Each side confirms once."""
+
+    id = Serial(primary_key=True)
+    proposal = ForeignKey(ProposedVersion, null=False, default=None, on_delete=OnDelete.restrict)
+    side = Varchar(length=6, default=None)
+    confirmed_by = BigInt(default=None, help_text="Actor number of the person who signed or said so")
+    confirmed_on = Date(default=None)
+    document_sha256 = Varchar(length=64, null=True, default=None, help_text="Of the signed paper, where that is the confirmation")
+    statement = Text(null=True, default=None, help_text="Or what was said, and where it can be found")
+    recorded_at = Timestamptz(default=None)
+    recorded_by = BigInt(default=None, help_text="Actor number of who entered it")
+
+    confirmation_once_a_side = Unique([proposal, side])
+    confirmation_by_two_people = Unique([proposal, confirmed_by])
+    confirmation_side_is_known = Check("side in ('client', 'vendor')")
+    confirmation_by_paper_or_statement = Check("(document_sha256 is null) <> (statement is null)")
+    confirmation_sha256_is_hexadecimal = Check("document_sha256 ~ '^[0-9a-f]{64}$'")
+    confirmation_statement_says_something = Check("btrim(statement) <> ''")
+
+
+class Withdrawal(Table):
+    """That a proposal was taken back, or refused by a side, before it was agreed."""
+
+    id = Serial(primary_key=True)
+    proposal = ForeignKey(ProposedVersion, null=False, default=None, on_delete=OnDelete.restrict, unique=True)
+    reason = Text(default=None)
+    withdrawn_at = Timestamptz(default=None)
+    withdrawn_by = BigInt(default=None, help_text="Actor number")
+
+
 class ContractVersion(Table):
     """An agreed text, added and never changed. `in_force_from` and `in_force_until` are what the document itself says, half-open; what
     holds after later amendments stands in `VersionInForce`.
@@ -79,6 +133,10 @@ class ContractVersion(Table):
     agreed_at = Timestamptz(default=None)
     agreed_by = BigInt(default=None, help_text="Actor number")
     reason = Text(null=True, default=None)
+    proposal = ForeignKey(
+        ProposedVersion, null=True, default=None, on_delete=OnDelete.restrict, unique=True,
+        help_text="Whose confirmations made it agreed; null for what was agreed before these were recorded",
+    )  # fmt: skip
 
     contract_version_one_number = Unique([contract, number])
     contract_version_sha256_is_hexadecimal = Check("sha256 ~ '^[0-9a-f]{64}$'")

@@ -100,12 +100,14 @@ def plan_periods(versions: Sequence[Version], until: date) -> list[Planned]:
         following = ordered[index + 1].from_on if index + 1 < len(ordered) else None
         if following is not None and (end is None or following < end):
             end = following
-        stop = period_containing(cadence.each, anchor, until).until_on
-        stop = min(stop, end) if end is not None else stop
-        if following is not None and end == following and cadence.amended != "split":
+        is_cut = following is not None and end == following and cadence.amended != "split"
+        if following is not None and is_cut:
+            # The period in which the next version begins is judged whole: by this version, or by that one.
             whole = period_containing(cadence.each, anchor, following)
             if whole.from_on < following:
-                stop = min(stop, whole.until_on if cadence.amended == "at_start" else whole.from_on)
+                end = whole.until_on if cadence.amended == "at_start" else whole.from_on
+        stop = period_containing(cadence.each, anchor, until).until_on
+        stop = min(stop, end) if end is not None else stop
         is_last = following is None and version.until_on is not None
         if is_last and cadence.parts == "merge" and version.until_on is not None:
             # The last whole period already holds the part that will be added to it.
@@ -117,7 +119,7 @@ def plan_periods(versions: Sequence[Version], until: date) -> list[Planned]:
             for period in _without_parts(pieces, cadence, at_start=index == 0, at_end=is_last and stop == version.until_on)
             if period.from_on < until
         ]
-        if following is not None and cadence.amended == "at_end" and end == following:
+        if following is not None and is_cut and cadence.amended == "at_end":
             whole = period_containing(cadence.each, anchor, following)
             if whole.from_on < following < until:
                 # The later version judges the whole period in which it begins.

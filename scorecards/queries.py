@@ -17,7 +17,7 @@ import msgspec
 
 from contracts.document import Contract
 from contracts.period import Period
-from scorecards import feeds, measurement_queries
+from scorecards import feeds, measurement_queries, revising
 from scorecards.evaluating import Planned
 from scorecards.measurement import EMPTY, Facts, Relief, Scope, Series, Span, Tally, exact_number
 from scorecards.measuring import needs_spans, plan_of, spans_expected
@@ -358,6 +358,20 @@ _PAST_SCORES = (
 )
 
 
+Outcome = Literal["drafted", "refreshed", "unchanged", "revised", "lapsed"]
+"""``revised``: a revision of what was issued is proposed; ``lapsed``: it is no longer, the figures are those that were issued."""
+
+
+async def contract_of_period(connection: Connection, contracts: Sequence[int], period_from: date) -> str | None:
+    """The code of the contract, among these of a lineage, that has scorecards of the period that begins on a day."""
+    code: str | None = await connection.fetchval(
+        "SELECT c.code FROM scorecard s JOIN contract c ON c.id = s.contract WHERE s.contract = ANY ($1) AND s.period_from = $2 "
+        "ORDER BY c.id LIMIT 1",
+        list(contracts), period_from,
+    )  # fmt: skip
+    return code
+
+
 class Saved(msgspec.Struct, frozen=True, kw_only=True):
     """What became of one scorecard that was handed in to be saved."""
 
@@ -365,7 +379,7 @@ class Saved(msgspec.Struct, frozen=True, kw_only=True):
     site: int | None
     revision: int
     revision_id: int
-    outcome: Literal["drafted", "refreshed", "unchanged", "revised"]
+    outcome: Outcome
 
 
 class Card(msgspec.Struct, frozen=True, kw_only=True):
@@ -376,10 +390,35 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
     payables: list[Payable] = []
 
 
+class Known(msgspec.Struct, frozen=True, kw_only=True):
+    """A stored scorecard: its latest revision, and where that is a draft beside an issued one, the issued one too."""
+
+    id: int
+    number: str
+    revision: int | None
+    revision_id: int | None
+    state: str | None
+    latest: dict[str, Any] | None
+    """The latest revision's document, as plain values."""
+    issued: int | None
+    """The number of the revision that stands as issued."""
+    issued_id: int | None
+    standing: dict[str, Any] | None
+    """Its document."""
+
+    def stays(self, document: Scorecard, declined: set[tuple[int, int, str]]) -> bool:
+        """Whether the issued revision is left as it is: it says the same, or a person declined just this."""
+        if self.standing is None or self.issued is None:
+            return False
+        if revising.figures_of(self.standing) == revising.figures_of(document):
+            return True
+        return bool(declined) and (self.id, self.issued, revising.fingerprint(document)) in declined
+
+
 async def numbers_of(
     connection: Connection, contract: int, vendor: int, vendor_code: str, period: Period, sites: Sequence[int | None], at: datetime
-) -> dict[int | None, tuple[int, str, int | None, str | None, bytes | None]]:
-    """The scorecards of a period, made where they are new: id, number, and the latest revision's number, state, content.
+) -> dict[int | None, Known]:
+    """The scorecards of a period by site, made where they are new.
 
     Numbers run in the vendor's own series of the year in which the period ends.
     """
@@ -393,17 +432,34 @@ async def numbers_of(
         await connection.execute(_ADD_CARDS, contract, missing, period.from_on, period.until_on, numbers, at)
         known = {row["site"]: row for row in await connection.fetch(_KNOWN_CARDS, contract, period.from_on)}
     return {
-        site: (row["id"], row["number"], row["revision"], row["state"], row["content"])
+        site: Known(
+            id=row["id"],
+            number=row["number"],
+            revision=row["revision"],
+            revision_id=row["revision_id"],
+            state=row["state"],
+            latest=_plain(row["content"]),
+            issued=row["issued"],
+            issued_id=row["issued_id"],
+            standing=_plain(row["standing"]),
+        )
         for site, row in known.items()
         if site in sites
     }
 
 
+def _plain(content: bytes | None) -> dict[str, Any] | None:
+    return None if content is None else msgspec.json.decode(zlib.decompress(content))
+
+
 _KNOWN_CARDS = """
-    SELECT s.id, s.site, s.number, r.number AS revision, r.state, r.content
-    FROM scorecard s LEFT JOIN LATERAL (
-        SELECT number, state, content FROM revision WHERE scorecard = s.id ORDER BY number DESC LIMIT 1
-    ) r ON true
+    SELECT s.id, s.site, s.number, r.number AS revision, r.id AS revision_id, r.state, r.content,
+           i.number AS issued, i.id AS issued_id, i.content AS standing
+    FROM scorecard s
+    LEFT JOIN LATERAL (SELECT id, number, state, content FROM revision WHERE scorecard = s.id ORDER BY number DESC LIMIT 1) r ON true
+    LEFT JOIN LATERAL (
+        SELECT id, number, content FROM revision WHERE scorecard = s.id AND state = 'issued' ORDER BY number DESC LIMIT 1
+    ) i ON true
     WHERE s.contract = $1 AND s.period_from = $2
 """
 
@@ -427,59 +483,65 @@ async def save(
     cards: Sequence[Card],
     at: datetime,
 ) -> list[Saved]:
-    """Saves the scorecards of one period: a new draft, a refreshed one, or a revision of one that was issued.
+    """Saves the scorecards of one period: a new draft, a refreshed one, or a proposed revision of one that was issued.
 
-    A scorecard whose figures are what they were changes nothing, so closing twice leaves one draft.
+    A scorecard whose figures are what they were changes nothing, so closing twice leaves one draft.  What was issued is
+    never touched: a person decides on the proposal (:mod:`scorecards.revising`), and what was declined is not proposed again.
     """
     vendor_code = cards[0].document.vendor if cards else ""
     known = await numbers_of(connection, contract, vendor, vendor_code, period, [card.site for card in cards], at)
+    issued = [one.id for one in known.values() if one.issued is not None]
+    declined = await revising.declined(connection, issued) if issued else set()
     outcomes: list[Saved] = []
-    fresh: list[tuple[Card, int, Scorecard, int]] = []
+    fresh: list[tuple[Card, Known, Scorecard]] = []
     replaced: list[int] = []
+    lapsed: list[int] = []
     for card in cards:
-        scorecard, number, revision, state, content = known[card.site]
-        before = None if content is None else msgspec.json.decode(zlib.decompress(content))
-        document = msgspec.structs.replace(card.document, number=number, revision=revision or 0)
-        if before is not None and revision is not None and _same_figures(before, document):
-            row = await connection.fetchval(_REVISION_ID, scorecard, revision)
-            outcomes.append(Saved(number=number, site=card.site, revision=revision, revision_id=row, outcome="unchanged"))
-            continue
-        if state == "draft":
-            assert revision is not None
-            row = await connection.fetchval(_REVISION_ID, scorecard, revision)
-            replaced.append(row)
-            fresh.append((card, scorecard, document, revision))
-            continue
-        next_revision = 0 if revision is None else revision + 1
-        fresh.append((card, scorecard, msgspec.structs.replace(document, revision=next_revision), next_revision))
+        own = known[card.site]
+        document = msgspec.structs.replace(card.document, number=own.number, revision=own.revision or 0)
+        is_proposed = own.state == "draft" and own.issued is not None
+        if own.latest is not None and revising.figures_of(own.latest) == revising.figures_of(document):
+            outcomes.append(_saved(own, card, "unchanged"))
+        elif own.issued is not None and own.stays(document, declined):
+            # Nothing is to be proposed; a revision that was proposed before says nothing any more.
+            if is_proposed:
+                replaced.append(own.revision_id or 0)
+                lapsed.append(own.id)
+            outcomes.append(_saved(own, card, "lapsed" if is_proposed else "unchanged", number=own.issued, revision_id=own.issued_id))
+        else:
+            if own.state == "draft":
+                replaced.append(own.revision_id or 0)
+            elif own.revision is not None:
+                document = msgspec.structs.replace(document, revision=own.revision + 1)
+            fresh.append((card, own, document))
     if replaced:
-        # A draft is no record yet: it is replaced whole, so that no figure of an older state is left beside it.
-        for statement in ("DELETE FROM result WHERE revision = ANY ($1)", "DELETE FROM payable WHERE revision = ANY ($1)",
-                          "DELETE FROM revision WHERE id = ANY ($1)"):
-            await connection.execute(statement, replaced)
-    ids = await _add_revisions(connection, fresh)
-    await _add_results(connection, [(revision, card) for revision, (card, _, _, _) in zip(ids, fresh, strict=True)])
-    for revision_id, (card, _, document, revision_number) in zip(ids, fresh, strict=True):
-        old = known[card.site]
-        outcome: Literal["drafted", "refreshed", "revised"] = (
-            "drafted" if old[2] is None else "refreshed" if old[3] == "draft" else "revised"
-        )
-        outcomes.append(
-            Saved(
-                number=document.number, site=card.site, revision=revision_number, revision_id=revision_id, outcome=outcome
+        # A draft is no record yet: it is replaced whole.
+        await revising.drop_drafts(connection, replaced)
+    if lapsed:
+        await revising.settle(connection, lapsed, "lapsed", at=at)
+    ids = await _add_revisions(connection, [(card, own.id, document, document.revision) for card, own, document in fresh])
+    await _add_results(connection, [(revision, card) for revision, (card, _, _) in zip(ids, fresh, strict=True)])
+    proposed: list[revising.Change] = []
+    for revision_id, (card, own, document) in zip(ids, fresh, strict=True):
+        outcome: Outcome = "drafted" if own.revision is None else "refreshed" if own.state == "draft" else "revised"
+        outcomes.append(_saved(own, card, outcome, number=document.revision, revision_id=revision_id))
+        if own.issued is not None and own.standing is not None:
+            proposed.append(
+                revising.Change(scorecard=own.id, issued=own.issued, number=document.revision, before=own.standing, after=document)
             )
-        )
+    if proposed:
+        await revising.propose(connection, proposed, at)
     return sorted(outcomes, key=lambda one: one.number)
 
 
-def _same_figures(before: Mapping[str, Any], document: Scorecard) -> bool:
-    """Whether a scorecard says what the stored one says, apart from when it was made and what state it is in."""
-    own = msgspec.json.decode(to_json(document))
-    ignored = {"prepared_at", "data_as_of", "state", "revision", "number", "tickets", "commentary", "feeds"}
-    return {k: v for k, v in before.items() if k not in ignored} == {k: v for k, v in own.items() if k not in ignored}
-
-
-_REVISION_ID = "SELECT id FROM revision WHERE scorecard = $1 AND number = $2"
+def _saved(own: Known, card: Card, outcome: Outcome, *, number: int | None = None, revision_id: int | None = None) -> Saved:
+    return Saved(
+        number=own.number,
+        site=card.site,
+        revision=number if number is not None else own.revision or 0,
+        revision_id=revision_id if revision_id is not None else own.revision_id or 0,
+        outcome=outcome,
+    )
 
 
 async def _add_revisions(connection: Connection, fresh: Sequence[tuple[Card, int, Scorecard, int]]) -> list[int]:
@@ -625,7 +687,9 @@ _LATEST_CARDS = """
 """
 
 
-async def issue(connection: Connection, revisions: Sequence[int], *, at: datetime, actor: int) -> list[str]:
+async def issue(
+    connection: Connection, revisions: Sequence[int], *, at: datetime, actor: int, reason: str | None = None
+) -> list[str]:
     """Issues drafts: from now on they are never changed.  Returns their numbers; what is issued already is left out.
 
     An earlier issued revision of the same scorecard becomes *superseded*.
@@ -639,6 +703,7 @@ async def issue(connection: Connection, revisions: Sequence[int], *, at: datetim
             _ISSUE, row["id"], hashlib.sha256(content).hexdigest(), zlib.compress(content, 1), at, actor
         )
         numbers.append(row["number"])
+    await revising.settle(connection, [row["scorecard"] for row in rows], "issued", at=at, actor=actor, reason=reason)
     await connection.execute(_SUPERSEDE, [row["scorecard"] for row in rows], [row["id"] for row in rows])
     return numbers
 

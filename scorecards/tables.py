@@ -24,7 +24,7 @@ from piccolo.columns import (
 from piccolo.constraints import Check, Unique
 from piccolo.table import Table
 
-from contracts.tables import Contract, Site, Vendor
+from contracts.tables import Contract, ContractVersion, Site, Vendor
 
 
 class Series(Table):
@@ -143,6 +143,39 @@ class Revision(Table):
     revision_state_is_known = Check("state in ('draft', 'issued', 'superseded')")
     revision_issued_has_who_and_when = Check("(state = 'draft') = (issued_at is null) and (issued_at is null) = (issued_by is null)")
     revision_sha256_is_hexadecimal = Check("sha256 ~ '^[0-9a-f]{64}$'")
+
+
+class RevisionProposal(Table):
+    """That an issued scorecard should be revised, why, by how much, and what a person decided. At most one is open for a scorecard.
+
+    While it is open the revision proposed stands beside the issued one as a draft. When figures move again the proposal is *replaced* by a
+    further one, and it *lapses* when they come back to what was issued. Decided is decided: of a row only the decision is ever set.
+    """
+
+    id = BigSerial(primary_key=True)
+    scorecard = ForeignKey(Scorecard, null=False, default=None, on_delete=OnDelete.restrict)
+    issued = Integer(default=None, help_text="Number of the revision that stands")
+    number = Integer(default=None, help_text="Number of the revision that is proposed")
+    figures_sha256 = Varchar(length=64, default=None, help_text="Of what the revision says, so that what was declined does not come back")
+    version = ForeignKey(
+        ContractVersion, null=True, default=None, on_delete=OnDelete.restrict,
+        help_text="The contract version that judges and did not judge what was issued; null where figures or relief changed",
+    )  # fmt: skip
+    score_before = Numeric(null=True, default=None)
+    score_after = Numeric(null=True, default=None)
+    credit_before = Numeric(null=True, default=None)
+    credit_after = Numeric(null=True, default=None)
+    proposed_at = Timestamptz(default=None)
+    decision = Varchar(length=8, null=True, default=None)
+    decided_at = Timestamptz(null=True, default=None)
+    decided_by = BigInt(null=True, default=None, help_text="Actor number; null where it was replaced or lapsed")
+    reason = Text(null=True, default=None)
+
+    revision_proposal_decision_is_known = Check("decision in ('issued', 'declined', 'replaced', 'lapsed')")
+    revision_proposal_decided_has_when = Check("(decision is null) = (decided_at is null)")
+    revision_proposal_person_decides = Check("(decided_by is not null) = (coalesce(decision, '') in ('issued', 'declined'))")
+    revision_proposal_declined_with_reason = Check("coalesce(decision, '') <> 'declined' or btrim(coalesce(reason, '')) <> ''")
+    revision_proposal_comes_after = Check("number > issued")
 
 
 class Result(Table):

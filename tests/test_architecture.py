@@ -33,6 +33,7 @@ EDGES = {
     "scorecards.pdf": "Jinja and WeasyPrint",
     "scorecards.piccolo_app": "says where tables and migrations lie",
     "scorecards.queries": "SQL",
+    "scorecards.revising": "SQL",
     "scorecards.rendering": "processes and pipes",
     "scorecards.tables": "tables",
     # vendor_mgmt: what everything stands on
@@ -52,6 +53,7 @@ EDGES = {
     # vendor_mgmt: where the parts are put together
     "vendor_mgmt.app": "the web application and what runs beside it",
     "vendor_mgmt.boundary": "sees every request, times and logs it",
+    "vendor_mgmt.agreeing": "agrees contracts in a database, for commands and pages",
     "vendor_mgmt.closing": "the job that closes, and its schedule",
     "vendor_mgmt.following": "the embedded server, which changes hands",
     "vendor_mgmt.health": "asks the database whether it answers",

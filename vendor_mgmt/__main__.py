@@ -32,7 +32,7 @@ COMMANDS = [
     Listed("demo", "vendor_mgmt.commands.demo", "Play a made-up portfolio end to end, then serve it."),
     Listed("serve", "vendor_mgmt.commands.serve", "Run the service: pages, API, schedules and work."),
     Listed("sign-in", "vendor_mgmt.commands.sign_in", "Print an address that signs a browser in."),
-    Listed("contract", "vendor_mgmt.commands.contract", "Check, agree and show contracts."),
+    Listed("contract", "vendor_mgmt.commands.contract", "Check, explain, agree, amend, renew and show contracts."),
     Listed("score", "vendor_mgmt.commands.score", "Judge and price a contract on figures, without a database."),
     Listed("time", "vendor_mgmt.commands.time", "Business time: what has passed, when something is due, when a site is open."),
     Listed("source", "vendor_mgmt.commands.source", "Check, store and list where figures come from."),
@@ -41,7 +41,7 @@ COMMANDS = [
     Listed("worker", "vendor_mgmt.commands.worker", "Do the work that is due, without a web server."),
     Listed("migrate", "vendor_mgmt.commands.migrate", "Bring the database up to date, or write a new migration."),
     Listed("close", "vendor_mgmt.commands.close", "Judge ended periods and draft their scorecards."),
-    Listed("scorecard", "vendor_mgmt.commands.scorecard", "Write scorecards as PDF."),
+    Listed("scorecard", "vendor_mgmt.commands.scorecard", "Write scorecards as PDF; decide on proposed revisions."),
     Listed("ticket", "vendor_mgmt.commands.ticket", "Escalation tickets: list them, show one, acknowledge it."),
     Listed("doctor", "vendor_mgmt.commands.doctor", "Check this installation and say how to repair it."),
 ]

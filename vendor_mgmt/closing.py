@@ -11,6 +11,8 @@ from datetime import date, datetime, time
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
+import msgspec
+
 from contracts import agreements
 from contracts.period import Period, period_containing
 from scorecards.evaluating import Version, plan_periods
@@ -34,7 +36,7 @@ async def periods_of(contract: str, at: datetime) -> list[Period]:
     async with transaction() as connection:
         row = await agreements.contract(connection, contract)
         agreed = await agreements.versions(connection, row.lineage)
-    return ended_periods([Version(one.document, one.in_force_from, one.in_force_until) for one in agreed], at)
+    return ended_periods([Version(one.document, one.in_force_from, one.in_force_until) for one in agreed], at, contract=row.code)
 
 
 async def close_contract(
@@ -61,15 +63,19 @@ async def close_contract(
     return closed
 
 
-def ended_periods(versions: list[Version], at: datetime) -> list[Period]:
-    """The contract's whole periods that are over at a moment, oldest first; parts of one period count as one."""
+def ended_periods(versions: list[Version], at: datetime, *, contract: str | None = None) -> list[Period]:
+    """The whole periods of a lineage that are over at a moment, oldest first; parts of one period count as one.
+
+    ``contract`` leaves out what belongs to another contract of the lineage: a period that a renewal begins in is the renewal's.
+    """
     if not versions:
         return []
     cadence = versions[0].contract.measured
     today = at.astimezone(ZoneInfo(versions[0].contract.time_zone)).date()
     running = period_containing(cadence.each, cadence.anchor, today)
     planned = plan_periods(versions, running.from_on)
-    return sorted({one.whole for one in planned if max(one.whole.until_on, one.period.until_on) <= today})
+    last = {one.whole: one.version.contract.contract for one in planned if max(one.whole.until_on, one.period.until_on) <= today}
+    return sorted(whole for whole, owner in last.items() if contract in (None, owner))
 
 
 @runs.register(CLOSE)
@@ -125,6 +131,47 @@ async def close_again(connection: Connection, pulled: Pulled) -> None:
             )
 
 
+class Touched(msgspec.Struct, frozen=True, kw_only=True):
+    """What a version reaches back to: closed periods of its contract, and how many of their scorecards were issued."""
+
+    periods: list[tuple[date, date]]
+    """Half-open, oldest first."""
+    issued: int
+    drafts: int
+
+
+async def touched_by(connection: Connection, lineage: int, from_on: date) -> Touched:
+    """The closed periods that end after a day, of a contract and those it renews or that renew it."""
+    rows = await connection.fetch(_REACHED, lineage, from_on)
+    return Touched(
+        periods=sorted({(row["period_from"], row["period_until"]) for row in rows}),
+        issued=sum(row["is_issued"] for row in rows),
+        drafts=sum(not row["is_issued"] for row in rows),
+    )
+
+
+_REACHED = """
+    SELECT s.period_from, s.period_until, EXISTS (SELECT FROM revision WHERE scorecard = s.id AND state = 'issued') AS is_issued
+    FROM scorecard s JOIN contract c ON c.id = s.contract WHERE c.lineage = $1 AND s.period_until > $2
+"""
+
+
+async def close_after_agreement(connection: Connection, code: str, from_on: date) -> Touched:
+    """After a version was agreed that holds since a day in closed periods: asks for those to be looked at again.
+
+    Drafts are then refreshed by it, and what was issued gets proposals for a person to decide.  Every contract of the
+    lineage is asked for, because a period in which a renewal takes over changes hands.
+    """
+    row = await agreements.contract(connection, code)
+    touched = await touched_by(connection, row.lineage, from_on)
+    if touched.periods:
+        for one in await connection.fetch("SELECT code FROM contract WHERE lineage = $1 ORDER BY id", row.lineage):
+            await runs.enqueue(
+                connection, CLOSE, {"contract": one["code"], "since": from_on.isoformat()}, serial_key=f"close {one['code']}"
+            )
+    return touched
+
+
 _TOUCHED_CONTRACTS = """
     SELECT c.id, c.code, array_agg(DISTINCT s.site) AS sites
     FROM contract c JOIN scorecard s ON s.contract = c.id
@@ -133,4 +180,4 @@ _TOUCHED_CONTRACTS = """
 
 _HAS_SCORECARD = "SELECT EXISTS (SELECT FROM scorecard WHERE contract = $1 AND period_until > $2)"
 
-__all__ = ["CLOSE", "close_again", "close_contract", "ended_periods", "schedule_closes"]
+__all__ = ["CLOSE", "Touched", "close_after_agreement", "close_again", "close_contract", "ended_periods", "schedule_closes"]

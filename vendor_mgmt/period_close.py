@@ -79,13 +79,17 @@ async def close_period(
 ) -> Closed | None:
     """Closes the period of a contract that holds the day ``period_from``; ``None`` where none of it is measured then.
 
+    A period that a renewal begins in is the renewal's, unless its scorecards were made for the contract before it.
+
     ``at`` is the moment of the close, from which tickets' clocks run.  When a scorecard is written is another question,
     answered by the database: a close that was due in the morning, or that plays a past month, rests on what is known when
     it is carried out.  Closing the same period twice at once is safe: the second waits for the first.
     """
     async with transaction() as connection:
         row = await agreements.contract(connection, contract)
-        await connection.execute("SELECT pg_advisory_xact_lock(hashtextextended('close ' || $1, $2))", contract, period_from.toordinal())
+        await connection.execute(
+            "SELECT pg_advisory_xact_lock(hashtextextended('close ' || $1, $2))", row.lineage_code, period_from.toordinal()
+        )
         loaded = await load(connection, row, period_from, customer=customer)
         if loaded is None:
             return None
@@ -166,10 +170,15 @@ async def load(
     planned = planned_for(versions, on)
     if not planned:
         return None
+    ids = sorted({one.contract_id for one in agreed})
     contract = planned[-1].version.contract
+    owner = await scorecard_queries.contract_of_period(connection, ids, planned[0].period.from_on) or contract.contract
+    if row.code not in (owner, contract.contract):
+        return None
+    if row.code != owner:
+        row = await agreements.contract(connection, owner)
     codes = [scope.site for one in planned for scope in one.version.contract.scope]
     sites = await agreements.sites_of(connection, codes)
-    ids = sorted({one.contract_id for one in agreed})
     relief = await feeding.approved_relief(connection, ids)
     arrivals: scorecard_queries.Arrivals = {}
     facts = await scorecard_queries.facts_of(connection, contract, sites, planned, relief, arrivals=arrivals)
@@ -216,12 +225,18 @@ async def _records(
     old = await scorecard_queries.money_of(connection, contract, sites, past) if past else Facts()
     by_measure = old.by_measure()
     for one in stored:
-        version = next((v for v in versions if v.label == one.version), versions[0])
+        version = _judging(versions, one)
         record = record_of(version, one.period, one.results, one.payables)
         whole = next((held.whole for held in past if held.period.from_on == one.period.from_on), one.period)
         record.base_amount = Amounts(version.contract, one.period, old, by_measure, whole).amount
         records.append(record)
     return records
+
+
+def _judging(versions: Sequence[Version], one: scorecard_queries.Earlier) -> Version:
+    """The version that judged an earlier period: by its name, and of several contracts' versions of one name by its days."""
+    named = [version for version in versions if version.label == one.version] or list(versions)
+    return next((version for version in reversed(named) if version.from_on < one.period.until_on), named[0])
 
 
 async def _surroundings(

@@ -26,6 +26,7 @@ import uvloop
 from contracts import agreements
 from contracts.document import Contract
 from contracts.reading import read
+from tests.agreeing import BOTH
 from vendor_mgmt import migrating, processes
 from vendor_mgmt.database import pool, transaction
 from vendor_mgmt.embedded_postgres import EmbeddedPostgres
@@ -137,7 +138,7 @@ async def measure(url: str, sites: int) -> dict[str, Any]:
         async with transaction() as connection:
             for number, held in enumerate(contracts):
                 text = contract_text(number, held)
-                await agreements.agree(connection, read(text, Contract).required(), text, at=now, actor=1)
+                await agreements.agree(connection, read(text, Contract).required(), text, at=now, actor=1, confirmations=BOTH)
         plain = await asyncpg.connect(url)
         result["facts"] = await fill(plain, sites)
         bare = []

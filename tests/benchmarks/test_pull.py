@@ -23,6 +23,7 @@ from typing import Any
 import asyncpg
 
 from contracts import queries as contracts
+from tests.agreeing import agree
 from vendor_mgmt import migrating
 from vendor_mgmt.database import pool, transaction
 from vendor_mgmt.embedded_postgres import EmbeddedPostgres
@@ -71,9 +72,9 @@ async def portfolio(port: int) -> None:
         vendor = await contracts.save_vendor(connection, "v", "Vendor", now=now)
         for i in range(SITES):
             await contracts.save_site(connection, f"site-{i}", f"Site {i}", vendor=vendor, time_zone="UTC", now=now)
-        await contracts.agree(
+        await agree(
             connection, code="C", title="C", vendor=vendor, in_force_from=FIRST, in_force_until=None,
-            document={"measures": {name: {} for name in NAMES}}, text="C", agreed_by=1, now=now,
+            document={"measures": {name: {} for name in NAMES}}, text="C", now=now,
         )  # fmt: skip
         document = {
             "source": "bench",

@@ -20,6 +20,7 @@ from scorecards import queries as scorecard_queries
 from scorecards.evaluating import evaluate_rows, version_of
 from scorecards.measurement import Relief, Row
 from scorecards.series import canonical
+from tests.agreeing import BOTH
 from vendor_mgmt import closing
 from vendor_mgmt.database import transaction
 from vendor_mgmt.intake import queries as intake_queries
@@ -92,7 +93,7 @@ async def agreed(text: str | None = None) -> Contract:
     text = text or contract_text()
     document = read(text, Contract).required()
     async with transaction() as connection:
-        await agreements.agree(connection, document, text, at=NOW - timedelta(days=300), actor=1)
+        await agreements.agree(connection, document, text, at=NOW - timedelta(days=300), actor=1, confirmations=BOTH)
     return document
 
 

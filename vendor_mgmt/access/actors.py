@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -13,6 +14,12 @@ if TYPE_CHECKING:
 async def service(connection: Connection) -> int:
     """The number of the service itself, for what nobody in particular did."""
     return await named(connection, "service", "vendor-mgmt")
+
+
+async def names(connection: Connection, numbers: Iterable[int]) -> dict[int, str]:
+    """Names by number; of a person that was erased there is only the number."""
+    rows = await connection.fetch("SELECT id, name, erased_at FROM actor WHERE id = ANY ($1)", list(numbers))
+    return {row["id"]: f"person {row['id']}" if row["erased_at"] is not None else row["name"] for row in rows}
 
 
 _NAMED = "SELECT id FROM actor WHERE kind = $1 AND name = $2 AND erased_at IS NULL ORDER BY id LIMIT 1"

@@ -1,4 +1,4 @@
-"""`vendor-mgmt contract explain` and `contract diff`: a contract, and what changes between two, in plain words."""
+"""`vendor-mgmt contract explain`: a contract in plain words."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import sys
 from pathlib import Path
 
 import click
-import msgspec
 
 from contracts.document import Contract
 from contracts.errors import render
@@ -43,29 +42,4 @@ def explain(file: Path) -> None:
     click.echo(explain_contract(read_or_stop(file)), nl=False)
 
 
-@click.command("diff")
-@click.argument("old", type=FILE)
-@click.argument("new", type=FILE)
-@click.option("--json", "as_json", is_flag=True, help="Print the differences as JSON.")
-def diff(old: Path, new: Path, *, as_json: bool) -> None:
-    r"""Say what the contract in NEW promises otherwise than that in OLD, by clause and day.
-
-    \b
-    Example:
-      vendor-mgmt contract diff iberia-1.yaml iberia-2.yaml
-
-    \b
-    Exit codes:
-      0  printed; there may be no difference
-      2  one of the files is no contract
-    """
-    from contracts import differences  # noqa: PLC0415 - explaining needs none of it
-
-    before, after = read_or_stop(old), read_or_stop(new)
-    if as_json:
-        click.echo(msgspec.json.encode(differences.differences(before, after)))
-    else:
-        click.echo(differences.in_words(before, after), nl=False)
-
-
-__all__ = ["diff", "explain", "read_or_stop"]
+__all__ = ["explain", "read_or_stop"]

@@ -1,4 +1,4 @@
-"""`vendor-mgmt scorecard`: scorecards as PDF."""
+"""`vendor-mgmt scorecard`: scorecards as PDF, and revisions of them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from scorecards.page import EDITIONS, Branding, Edition
 from scorecards.rendering import Job, Rendered, Renderer, key_in_file, write_file
 from scorecards.scorecard import Scorecard
 from scorecards.wording import LANGUAGES, Language
-from vendor_mgmt.commands import begin
+from vendor_mgmt.commands import begin, scorecard_revisions
 
 
 class _Line(Struct, frozen=True, kw_only=True):
@@ -36,7 +36,7 @@ class _Planned(Struct, frozen=True, kw_only=True):
 
 @click.group("scorecard")
 def command() -> None:
-    """Scorecards: their PDFs."""
+    """Scorecards: their PDFs, and proposed revisions of what was issued."""
 
 
 @command.command("pdf")
@@ -202,3 +202,7 @@ def _tell(lines: list[_Line], *, as_json: bool) -> None:
             click.echo(f"{line.file}{' (unchanged)' if line.was_kept else ''}")
         for warning in line.warnings:
             click.echo(f"  note: {warning}", err=True)
+
+
+for part in scorecard_revisions.COMMANDS:
+    command.add_command(part)

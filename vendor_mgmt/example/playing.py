@@ -14,6 +14,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -33,6 +34,11 @@ from vendor_mgmt.example import drops, portfolio, server
 from vendor_mgmt.intake import pull as intake_pull
 from vendor_mgmt.intake import queries as intake_queries
 from vendor_mgmt.period_close import Closed, close_period
+
+if TYPE_CHECKING:
+    import asyncpg
+
+    Connection = asyncpg.Connection[Any]
 
 Tell = Callable[[str, int, int], None]
 """Told of progress: the step, how far it is, of how much."""
@@ -100,9 +106,26 @@ async def agree_all(today: date, tell: Tell) -> int:
         document = read(text, Contract, name=name).required()
         async with transaction() as connection:
             actor = await actors.named(connection, "person", "Mara Quist, contract owner")
-            await agreements.agree(connection, document, text, at=now, actor=actor, reason="as executed")
+            await agreements.agree(
+                connection, document, text, at=now, actor=actor, reason="as executed", confirmations=await _confirmed(connection, document)
+            )
         tell("contracts", index, len(contracts))
     return len(contracts)
+
+
+async def _confirmed(connection: Connection, document: Contract) -> list[contract_queries.Confirmation]:
+    """Both signatories' word, on the contract's first day."""
+    people: dict[contract_queries.Side, str] = {"client": "Mara Quist, contract owner", "vendor": "Tomas Iqbal, vendor site lead"}
+    return [
+        contract_queries.Confirmation(
+            side=side,
+            confirmed_by=await actors.named(connection, "person", name),
+            confirmed_on=document.signed_on or document.in_force.from_,
+            document_sha256=document.executed.sha256 if document.executed else None,
+            statement=None if document.executed and document.executed.sha256 else "Signed on paper, made up like all of this.",
+        )
+        for side, name in people.items()
+    ]
 
 
 async def save_sources(today: date, address: str, folder: Path, *, as_of: datetime | None = None) -> list[str]:

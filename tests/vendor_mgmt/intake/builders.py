@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 from scorecards import measurement_queries
+from tests.agreeing import agree
 from vendor_mgmt.database import transaction
 from vendor_mgmt.intake import queries
 from vendor_mgmt.intake.pull import Pulled, Request, pull_now
@@ -42,16 +43,10 @@ async def portfolio(**measures: Any) -> None:
                 code,
                 vendor,
             )
-        contract = await connection.fetchval(
-            "INSERT INTO contract (code, title, vendor, lineage, created_at) VALUES ('IB', 'Iberia', $1, 1, now()) RETURNING id", vendor
-        )
-        await connection.execute(
-            "INSERT INTO contract_version (contract, number, in_force_from, document, text, sha256, agreed_at, agreed_by)"
-            " VALUES ($1, 1, '2026-01-01', $2, 'x', $3, now(), 1)",
-            contract,
-            json.dumps({"measures": MEASURES | measures}),
-            "0" * 64,
-        )
+        await agree(
+            connection, code="IB", vendor=vendor, in_force_from=date(2026, 1, 1), in_force_until=None,
+            document={"measures": MEASURES | measures}, text="x", now=datetime.now(UTC),
+        )  # fmt: skip
 
 
 async def source(api: Any | None = None, **changed: Any) -> None:

@@ -18,6 +18,7 @@ import asyncpg
 import pytest
 
 from contracts import queries as contracts
+from tests.agreeing import agree
 
 ROOT = Path(__file__).parents[3]
 NHS = Path(os.environ.get("VENDOR_MGMT_TEST_SHARED", ROOT.parent / "shared")) / "data" / "nhs111_iucadc_2023_24" / "normalized.csv"
@@ -50,9 +51,9 @@ async def portfolio(database_url: str, rows: list[dict[str, str]]) -> None:
     measures: dict[str, Any] = {row["measure"]: {} for row in rows}
     for code in sorted({row["vendor_code"] for row in rows}):
         vendor = await contracts.save_vendor(connection, code, code, now=now)
-        await contracts.agree(
+        await agree(
             connection, code=f"C-{code}", title=code, vendor=vendor, in_force_from=date(2023, 4, 1), in_force_until=None,
-            document={"measures": measures}, text=code, agreed_by=1, now=now,
+            document={"measures": measures}, text=code, now=now,
         )  # fmt: skip
         for site in sorted({row["site_code"] for row in rows if row["vendor_code"] == code}):
             await contracts.save_site(connection, site, site, vendor=vendor, time_zone="Europe/London", now=now)

@@ -20,6 +20,7 @@ from typing import Any
 import asyncpg
 
 from contracts import queries as contracts
+from tests.agreeing import agree
 from vendor_mgmt.database import pool, transaction
 from vendor_mgmt.intake import queries
 from vendor_mgmt.jobs import runs
@@ -52,9 +53,9 @@ async def prepare(url: str, source_url: str) -> None:
         vendor = await contracts.save_vendor(connection, "v", "Vendor", now=now)
         for i in range(SITES):
             await contracts.save_site(connection, f"site-{i}", "Site", vendor=vendor, time_zone="UTC", now=now)
-        await contracts.agree(
+        await agree(
             connection, code="C", title="C", vendor=vendor, in_force_from=now.date(), in_force_until=None,
-            document={"measures": {"audited": {}}}, text="C", agreed_by=1, now=now,
+            document={"measures": {"audited": {}}}, text="C", now=now,
         )  # fmt: skip
         await queries.save_source(
             connection, json.dumps({"source": "s", "owner": "o", "reader": reader, "mapping": MAPPING}).encode(), now=now
