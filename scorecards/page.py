@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from datetime import UTC
+from datetime import UTC, date
 from decimal import Decimal
 from hashlib import sha256
 from typing import Literal, get_args
@@ -36,7 +36,7 @@ EDITIONS: tuple[Edition, ...] = get_args(Edition)
 
 Tone = Literal["good", "bad", "none", "plain"]
 
-DESIGN = "1"
+DESIGN = "2"
 """Raised with any change that lets the same scorecard look different."""
 
 _MARKS = {
@@ -51,9 +51,12 @@ _MARKS = {
 }
 _ASKS_MOST = 5
 _MISSES_MOST = 6
-_MOVERS_MOST = 5
-_NARROW_MOST = 5
+_MOVERS_MOST = 4
+_NARROW_MOST = 4
+_FIRST_PAGE_ROWS = 6
+_LONG_NAME = 60
 _WORDS_MOST = 700
+_LINES_TOGETHER = 8
 
 
 def contrast_on_white(colour: str) -> float:
@@ -172,6 +175,8 @@ class Table(Struct, frozen=True, kw_only=True):
     groups: list[KpiGroup]
     has_points: bool
     has_sources: bool
+    """Whether rows name their sources; where all have the same, ``source`` says it once."""
+    source: str
     columns: int
     legend: list[Mark]
 
@@ -181,6 +186,8 @@ class Panel(Struct, frozen=True, kw_only=True):
     clause: str
     mark: Mark
     is_critical: bool
+    is_small: bool
+    """A critical KPI about which there is little to say: it met, or nothing came of it."""
     chart: str
     facts: list[Fact]
     sentences: list[str]
@@ -216,6 +223,10 @@ class MoneyLine(Struct, frozen=True, kw_only=True):
 
 
 class Money(Struct, frozen=True, kw_only=True):
+    is_short: bool
+    """Short enough to stand on one page as a whole."""
+    nothing: str
+    """Said where no step led to any amount."""
     lines: list[MoneyLine]
     totals: list[Fact]
     notes: list[str]
@@ -324,6 +335,7 @@ class Document(Struct, frozen=True, kw_only=True):
     quality: Quality
     commentary: list[Remarked]
     appendix: list[AppendixRow]
+    appendix_note: str
     about: list[Fact]
     digest: str
     footer: str
@@ -401,6 +413,7 @@ def document(card: Scorecard, *, edition: Edition, words: Words, digest: str) ->
         quality=_quality(card, words),
         commentary=_commentary(card, None, words),
         appendix=_appendix(card, words),
+        appendix_note=words("appendix.note") if any(_weight_note(result, main, words) for result in main) else "",
         about=_about(card, words),
         digest=digest,
         footer=words("document.footer", number=number, state=words(f"state.{card.state}"), customer=formats.shortened(card.customer, 60)),
@@ -419,7 +432,18 @@ def _contract_line(card: Scorecard, words: Words) -> str:
 def _versions(card: Scorecard, words: Words) -> list[str]:
     if not card.versions:
         return []
-    return [words("contract.versions", versions=" → ".join(card.versions))]
+    return [words("contract.versions", versions=" → ".join(_version_title(version, words) for version in card.versions))]
+
+
+_IN_FORCE_FROM = re.compile(r"(.*) \(in force from (\d{4})-(\d\d)-(\d\d)\)")
+
+
+def _version_title(version: str, words: Words) -> str:
+    """``1 (in force from 1 September 2025)``, in the page's language; a label of another form stays as it is."""
+    parts = _IN_FORCE_FROM.fullmatch(version)
+    if parts is None:
+        return version
+    return words("contract.version_from", version=parts[1], day=formats.day(date(int(parts[2]), int(parts[3]), int(parts[4])), words))
 
 
 def _meta(card: Scorecard, words: Words) -> list[Fact]:
@@ -437,6 +461,7 @@ def _verdict(card: Scorecard, main: Sequence[KpiResult], ordered: Sequence[KpiRe
     band = _band_of(card)
     movers, movers_note = _movers(card, main, words)
     total = _total_of(card)
+    most = _MISSES_MOST - 2 * _has_long_names(card)
     return Verdict(
         headline=_headline(card, main, words),
         score=formats.number(card.score, words.language, most=2, beside=_edges(card)),
@@ -449,20 +474,32 @@ def _verdict(card: Scorecard, main: Sequence[KpiResult], ordered: Sequence[KpiRe
         chart_note=_chart_note(card, words),
         movers=movers,
         movers_note=movers_note,
-        money=_money_facts(card, total, words) if edition != "site" else [],
+        money=_money_facts(card, total, words, brief=True) if edition != "site" else [],
         money_note=words("money.short_note"),
         asks=_asks(card, missed, total, edition, words),
-        misses=[_standing(result, card, words) for result in missed[:_MISSES_MOST]],
-        misses_note=_misses_note(main, len(missed), words),
+        misses=[_standing(result, card, words) for result in missed[:most]],
+        misses_note=_misses_note(main, len(missed), most, words),
         unjudged=_unjudged(main, words),
-        narrow=[_standing(result, card, words) for result in _narrowest(main)[: max(_NARROW_MOST - len(missed), 0)]],
+        narrow=[_standing(result, card, words) for result in _narrowest(main)[:_narrow_rows(card, len(missed), movers, words)]],
         words=_overall_words(card, words),
     )
 
 
-def _misses_note(main: Sequence[KpiResult], missed: int, words: Words) -> str:
-    if missed > _MISSES_MOST:
-        return words.count("misses.more", missed - _MISSES_MOST)
+def _narrow_rows(card: Scorecard, missed: int, movers: Sequence[Mover], words: Words) -> int:
+    """How many narrow hits fit below the misses, so that the verdict stays one page; fewer than two are not worth a table."""
+    written = sum(2 + len(comment.text) // 110 for comment in card.commentary if comment.kpi is None) if _overall_words(card, words) else 0
+    rows = _FIRST_PAGE_ROWS - min(missed, _MISSES_MOST) - written // 2 - 4 * _has_long_names(card) - max(len(movers) - 3, 0)
+    return min(rows, _NARROW_MOST) if rows > 1 else 0
+
+
+def _has_long_names(card: Scorecard) -> bool:
+    names = [card.site_name, card.vendor_name, *(result.title for result in card.results if result.met is False)]
+    return max(len(name) for name in names) > _LONG_NAME
+
+
+def _misses_note(main: Sequence[KpiResult], missed: int, most: int, words: Words) -> str:
+    if missed > most:
+        return words.count("misses.more", missed - most)
     if missed:
         return ""
     return words("misses.none" if any(result.met for result in main) else "misses.none_judged")
@@ -848,15 +885,28 @@ def _ordered_by_loss(main: Sequence[KpiResult]) -> list[KpiResult]:
 
 def _table(card: Scorecard, main: Sequence[KpiResult], words: Words) -> Table:
     has_points = any(result.points is not None for result in main)
-    has_sources = bool(card.feeds)
+    sources = list(dict.fromkeys(_source_and_moment(result, card, words) for result in main))
+    has_sources = bool(card.feeds) and len(sources) > 1
     groups = [
         KpiGroup(name=name, rows=[_row(result, card, main, title, words) for result, title in rows])
         for name, rows in _grouped(main, words).items()
     ]
     legend = {mark.word: mark for mark in (_legend(result, words) for result in main)}
     return Table(
-        groups=groups, has_points=has_points, has_sources=has_sources, columns=9 + has_points + has_sources, legend=list(legend.values())
+        groups=groups,
+        has_points=has_points,
+        has_sources=has_sources,
+        source=words("table.source", source=sources[0][0], as_of=sources[0][1]) if card.feeds and not has_sources else "",
+        columns=9 + has_points + has_sources,
+        legend=list(legend.values()),
     )
+
+
+def _source_and_moment(result: KpiResult, card: Scorecard, words: Words) -> tuple[str, str]:
+    """Where a row's figures came from, and the moment the oldest of them was learned."""
+    feeds = _feeds_of(result, card)
+    named = ", ".join(dict.fromkeys(_source_name(feed, words) for feed in feeds if feed.source))
+    return formats.shortened(named, 46) or formats.DASH, _as_of(feeds, card, words)
 
 
 def _grouped(main: Sequence[KpiResult], words: Words) -> dict[str, list[tuple[KpiResult, str]]]:
@@ -886,7 +936,7 @@ def _legend(result: KpiResult, words: Words) -> Mark:
 
 
 def _row(result: KpiResult, card: Scorecard, main: Sequence[KpiResult], title: str, words: Words) -> KpiRow:
-    feeds = _feeds_of(result, card)
+    source, as_of = _source_and_moment(result, card, words)
     return KpiRow(
         key=result_key(result),
         title=formats.shortened(title, 160),
@@ -903,8 +953,8 @@ def _row(result: KpiResult, card: Scorecard, main: Sequence[KpiResult], title: s
         points=formats.number(result.points, words.language, most=2),
         streak=_streak(result, words),
         spark=charts.sparkline(_points(card.trends.get(result_key(result), []), words), _trend_title(result, card, words)),
-        source=formats.shortened(", ".join(dict.fromkeys(_source_name(feed, words) for feed in feeds)), 46) or formats.DASH,
-        as_of=_as_of(feeds, card, words),
+        source=source,
+        as_of=as_of,
     )
 
 
@@ -937,7 +987,13 @@ def _streak(result: KpiResult, words: Words) -> str:
 
 
 def _value(result: KpiResult, words: Words) -> str:
-    return formats.quantity(result.value, result.unit, words, most=2, beside=(result.target, *result.levels.values()))
+    return _beside_target(result.value, result, words)
+
+
+def _beside_target(value: Decimal | None, result: KpiResult, words: Words) -> str:
+    """A value of the result's; percentages stand below one another, so they have the same decimals."""
+    least = 2 if result.unit == "percent" else 0
+    return formats.quantity(value, result.unit, words, least=least, most=2, beside=(result.target, *result.levels.values()))
 
 
 def _target(result: KpiResult, words: Words) -> str:
@@ -1028,12 +1084,15 @@ def _trend_title(result: KpiResult, card: Scorecard, words: Words) -> str:
 
 
 def _panels(card: Scorecard, ordered: Sequence[KpiResult], words: Words) -> list[Panel]:
-    """A panel for each miss, each critical KPI and each KPI whose data did not come."""
+    """A panel for each miss, each critical KPI and each KPI whose data did not come; misses first, and larger."""
     return [_panel(result, card, words) for result in ordered if _has_panel(result, card)]
 
 
 def _has_panel(result: KpiResult, card: Scorecard) -> bool:
-    is_silent = result.status == "no_data" and bool(card.trends.get(result_key(result)))
+    # Of a workstream that fell silent as a whole, the critical KPIs are enough: they all draw the same gap.
+    alike = [other for other in card.results if other.dimensions == result.dimensions]
+    is_alone = len(alike) == 1 or any(other.met is not None for other in alike) or not result.dimensions
+    is_silent = result.status == "no_data" and is_alone and bool(card.trends.get(result_key(result)))
     return result.met is False or result.kpi in card.critical or is_silent
 
 
@@ -1049,18 +1108,29 @@ def _panel(result: KpiResult, card: Scorecard, words: Words) -> Panel:
     target_label = words("chart.target", target=formats.number(result.target, words.language, most=4)) if result.target is not None else ""
     week = card.weekday_pattern.get(key) or []
     title = explaining.result_title(result, words)
+    commentary = _commentary(card, result.kpi, words)
+    is_small = result.met is not False and not commentary and not week
     return Panel(
         title=formats.shortened(title, 160),
         clause=formats.shortened(result.clause or "", 80),
         mark=_mark(result, words),
         is_critical=result.kpi in card.critical,
-        chart=charts.trend(points, _trend_title(result, card, words), limits=limits, target_label=target_label, ticks=ticks)
+        is_small=is_small,
+        chart=charts.trend(
+            points,
+            _trend_title(result, card, words),
+            limits=limits,
+            target_label=target_label,
+            ticks=ticks,
+            width=328 if is_small else 424,
+            height=104 if is_small else 124,
+        )
         if points
         else "",
         facts=_panel_facts(result, words),
         sentences=_panel_sentences(result, card, words),
         week=charts.week(week, words("chart.week", title=formats.shortened(title, 80))) if week else "",
-        commentary=_commentary(card, result.kpi, words),
+        commentary=commentary,
     )
 
 
@@ -1094,7 +1164,7 @@ def _panel_facts(result: KpiResult, words: Words) -> list[Fact]:
     if result.streak:
         facts.append(Fact(label=words("column.streak"), value=_streak(result, words)))
     if result.value_without_relief is not None:
-        without = formats.quantity(result.value_without_relief, result.unit, words, beside=(result.target,))
+        without = _beside_target(result.value_without_relief, result, words)
         facts.append(Fact(label=words("compare.without_relief"), value=without))
     return facts
 
@@ -1130,12 +1200,23 @@ def _panel_sentences(result: KpiResult, card: Scorecard, words: Words) -> list[s
         said.append(words("because.relieved_spans", spans=result.spans_relieved))
     if not result.recomputable:
         said.append(words("because.reported"))
-    if result.note:
-        said.append(formats.shortened(result.note, 400))
+    if result.note and (note := _note(result.note, words)):
+        said.append(note)
     versions = {point.version for point in card.trends.get(result_key(result), []) if point.version}
     if len(versions) > 1:
         said.append(words("panel.versions", n=len(versions)))
     return said
+
+
+_SPANS_NEEDED = re.compile(r"\d+ of \d+ spans came, ([\d.]+) % are needed")
+
+
+def _note(note: str, words: Words) -> str:
+    """The engine's remark on an outcome, in the page's language where it is a known one; how many days came is said already."""
+    needed = _SPANS_NEEDED.fullmatch(note)
+    if needed is not None:
+        return words("panel.needed", share=formats.quantity(Decimal(needed[1]), "percent", words))
+    return "" if note == "nothing was delivered" else formats.shortened(note, 400)
 
 
 def _breakdowns(card: Scorecard, split: Sequence[KpiResult], words: Words) -> list[Breakdown]:
@@ -1188,9 +1269,11 @@ def _total_of(card: Scorecard) -> Total | None:
     return next(iter(exact or own), None)
 
 
-def _money_facts(card: Scorecard, total: Total | None, words: Words) -> list[Fact]:
+def _money_facts(card: Scorecard, total: Total | None, words: Words, *, brief: bool = False) -> list[Fact]:
+    """The amounts of the period; ``brief`` leaves out what is nought and stands in the net anyway."""
+
     def fact(key: str, amount: Decimal | None, *, strong: bool = False) -> list[Fact]:
-        if amount is None:
+        if amount is None or (brief and not amount and key in ("bonus", "earned_back", "carried")):
             return []
         return [Fact(label=words(f"money.{key}"), value=formats.money(amount, card.currency, words.language), is_strong=strong)]
 
@@ -1229,6 +1312,8 @@ def _money(card: Scorecard, words: Words) -> Money | None:
         for line, bar in zip(card.lines, bars, strict=True)
     ]
     return Money(
+        is_short=len(lines) <= _LINES_TOGETHER,
+        nothing=words("money.nothing") if not lines else "",
         lines=lines, totals=_money_facts(card, total, words) if total else [], notes=[words("money.direction"), words("money.true_up")]
     )
 
@@ -1295,7 +1380,7 @@ def _relief(card: Scorecard, words: Words) -> Relief | None:
         Fact(
             label=formats.shortened(explaining.result_title(result, words), 70),
             value=_value(result, words) if result.value is not None else words(f"status.{result.status}"),
-            note=words("relief.without", value=formats.quantity(result.value_without_relief, result.unit, words, beside=(result.target,))),
+            note=words("relief.without", value=_beside_target(result.value_without_relief, result, words)),
         )
         for result in touched
     )
@@ -1341,12 +1426,7 @@ def _quality(card: Scorecard, words: Words) -> Quality:
         summary = words.count("quality.troubled", len(troubled), total=len(card.feeds))
     else:
         summary = words.count("quality.clean", len(card.feeds))
-    coverage = [
-        CoverageRow(title=formats.shortened(explaining.result_title(result, words), 80), said=_coverage(result, words))
-        for result in card.results
-        if result.spans_expected is not None
-        and (result.spans_present != result.spans_expected or result.spans_unpaired or result.spans_relieved)
-    ]
+    coverage = _coverage_rows(card, words)
     severities: dict[str, int] = {"error": 0, "warning": 1, "note": 2}
     findings = [
         FindingRow(
@@ -1358,6 +1438,24 @@ def _quality(card: Scorecard, words: Words) -> Quality:
         for finding in sorted(card.findings, key=lambda finding: severities[finding.severity])
     ]
     return Quality(summary=summary, feeds=_feeds(card, words), coverage=coverage, findings=findings)
+
+
+def _coverage_rows(card: Scorecard, words: Words) -> list[CoverageRow]:
+    """What did not come in full; KPIs of one workstream that lack the same stand in one row."""
+    alike: dict[tuple[str, str], list[KpiResult]] = {}
+    for result in card.results:
+        is_whole = result.spans_present == result.spans_expected and not result.spans_unpaired and not result.spans_relieved
+        if result.spans_expected is not None and not is_whole:
+            alike.setdefault((_part_key(result), _coverage(result, words)), []).append(result)
+    rows = []
+    for (_, said), results in alike.items():
+        title = formats.shortened(explaining.result_title(results[0], words), 80)
+        if len(results) > 1 and results[0].dimensions:
+            title = words("unjudged.some", part=explaining.part_title(results[0].dimensions, words), n=len(results))
+        elif len(results) > 1:
+            title = _listed([formats.shortened(explaining.result_title(result, words), 60) for result in results], 12, words)
+        rows.append(CoverageRow(title=title, said=said))
+    return rows
 
 
 def _is_troubled(feed: Feed) -> bool:

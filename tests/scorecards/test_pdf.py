@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import itertools
 import logging
 import os
 import re
@@ -214,6 +215,56 @@ def is_within(box: Any, cell: tuple[float, float, float, float]) -> bool:
     return bool(is_beside and box.position_y >= top - 2 and box.position_y + box.height <= bottom + 2)
 
 
+@pytest.mark.parametrize("language", LANGUAGES)
+@every_scorecard
+def test_the_verdict_is_one_page_and_the_kpis_begin_on_the_second(build: Callable[[], Scorecard], language: Language) -> None:
+    heading = Words(language)("section.table")
+    pages = [" ".join(text for text in texts_of(sheet._page_box)) for sheet in laid_out(build(), language=language).pages]
+    assert pages[1].split()[:40].count(heading) >= 1
+    for number, text in enumerate(pages, 1):
+        assert len(text) > 500, f"page {number} is nearly empty: {text}"
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@every_scorecard
+def test_no_figure_is_broken_over_two_lines(build: Callable[[], Scorecard], language: Language) -> None:
+    assert broken_figures(laid_out(build(), language=language)) == []
+
+
+def texts_of(box: Any) -> Iterator[str]:
+    box = getattr(box, "_box", box)
+    if isinstance(box, boxes.TextBox):
+        yield box.text
+    for child in getattr(box, "children", ()):
+        yield from texts_of(child)
+
+
+def broken_figures(drawn: Any) -> list[str]:
+    """Figures of which a part stands in the next line; fingerprints, which are longer than any cell, are none."""
+    found = []
+
+    def visit(box: Any) -> None:
+        box = getattr(box, "_box", box)
+        lines = [child for child in getattr(box, "children", ()) if isinstance(child, boxes.LineBox)]
+        whole = "".join(box.element.itertext()) if lines and box.element is not None else ""
+        for before, after in itertools.pairwise(lines):
+            end, start = "".join(texts_of(before)), "".join(texts_of(after))
+            tail, head = re.search(r"[\d.,]*\d[.,]?$", end), re.match(r"[.,]?\d[\d.,]*", start)
+            if tail and head and tail[0] + head[0] in whole and not re.search(r"[0-9a-f]{64}", whole):
+                found.append(f"{end} | {start}")
+        for child in getattr(box, "children", ()):
+            visit(child)
+
+    for sheet in drawn.pages:
+        visit(sheet._page_box)
+    return found
+
+
+def test_the_check_itself_finds_a_broken_figure() -> None:
+    drawn = HTML(string="<p style='width:40px;overflow-wrap:anywhere'>1,234,567,890,123").render()
+    assert broken_figures(drawn) != []
+
+
 @pytest.mark.parametrize("build", [builders.collapsing_site, builders.hostile_names, builders.huge_amounts])
 def test_on_a_machine_without_the_shipped_fonts_everything_still_fits(
     build: Callable[[], Scorecard], monkeypatch: pytest.MonkeyPatch
@@ -262,7 +313,7 @@ def test_the_first_page_is_the_verdict() -> None:
 
 def test_a_kpi_row_names_target_actual_variance_level_weight_streak_and_source() -> None:
     row = next(r for g in table_of(builders.collapsing_site()).groups for r in g.rows if r.title == "Decision accuracy")
-    assert [plain(text) for text in (row.target, row.actual, row.variance)] == ["≥ 95 %", "88.3 %", "−6.7 pp"]
+    assert [plain(text) for text in (row.target, row.actual, row.variance)] == ["≥ 95 %", "88.30 %", "−6.7 pp"]
     assert (row.mark.sign, row.mark.word) == ("✗", "below floor")
     assert (row.score, row.weight, row.points, row.streak) == ("0", "25", "6", "2 missed")
     assert row.source == "Harbour reporting API"
@@ -307,17 +358,17 @@ def test_a_value_below_the_minimum_sample_is_not_printed_as_an_actual() -> None:
 
 def test_a_handed_on_weight_shows_the_agreed_one() -> None:
     row = table_of(builders.missing_feed()).groups[0].rows[0]
-    assert (row.weight, row.weight_note) == ("31.25", "25 plus handed on")
+    assert (row.weight, row.weight_note) == ("31.25", "25, raised")
 
 
 def test_a_weight_shared_by_workstreams_says_among_how_many() -> None:
     rows = [row for group in table_of(builders.silent_workstream()).groups for row in group.rows]
     assert [(row.weight, row.weight_note) for row in rows if row.title == "Decision accuracy"] == [
-        ("20", "25 shared by 2, plus handed on"),
+        ("20", "25 ÷ 2, raised"),
         ("–", ""),
     ]
     shared = [kpi("accuracy", "96", weight=D(25), weight_used=D("12.5"), dimensions={"workstream": part}) for part in ("a-team", "b-team")]
-    assert [row.weight_note for group in table_of(scorecard(shared)).groups for row in group.rows] == ["25 shared by 2"] * 2
+    assert [row.weight_note for group in table_of(scorecard(shared)).groups for row in group.rows] == ["25 ÷ 2"] * 2
 
 
 def test_kpis_of_several_workstreams_stand_under_the_workstreams_names() -> None:
@@ -435,7 +486,7 @@ def test_relief_granted_and_refused_stand_beside_the_score_without_it() -> None:
         "… waiting",
         "Clause 12.2",
         "100.0 without relief 92.1",
-        "96.4 % without relief 91.7 %",
+        "96.40 % without relief 91.70 %",
         "14 to 16 Sep 2026",
         "every KPI",
     ):

@@ -213,6 +213,14 @@ async def issue_before(until_on: date, now: datetime) -> None:
         await scorecard_queries.issue(connection, drafts, at=now, actor=actor)
 
 
+async def _look_again(from_on: date, now: datetime) -> None:
+    """What the daily look at a closed month does: figures stay, and drafts learn how their tickets stand by now."""
+    async with transaction() as connection:
+        codes = [row.code for row in await agreements.contracts(connection)]
+    for code in codes:
+        await close_period(code, from_on, at=now)
+
+
 async def close_all(now: datetime, tell: Tell, *, step: str) -> list[Closed]:
     """Closes every ended period of every contract, month by month, as the fifth day after each month's end would."""
     async with transaction() as connection:
@@ -257,6 +265,7 @@ async def play(today: date, address: str, folder: Path, tell: Tell) -> Played:
     again = await close_all(now, tell, step="months closed again, and since")
     await issue_before(portfolio.month_start(today, portfolio.MONTHS - 1), now)
     await _sweep(now)
+    await _look_again(portfolio.month_start(today, portfolio.MONTHS - 1), now)
     async with transaction() as connection:
         stored = await scorecard_queries.latest_scorecards(connection)
     return Played(
