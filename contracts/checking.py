@@ -48,6 +48,7 @@ def check(contract: Contract) -> list[Finding]:
         _values,
         _parts_of_time,
         _relief,
+        _reviews,
         _allocations,
         _bases,
         _payments,
@@ -560,6 +561,37 @@ def _parts_of_time(contract: Contract) -> Iterator[Finding]:
                         f"{measure} is counted by days of the {kpi.zone} here and of the {zone} in {other}",
                         "Let both KPIs say the same, or deliver two measures.",
                     )
+
+
+_POOLED = ("ratio", "mean", "rate", "sum", "count", "intervals")
+
+_DAYS: dict[str, int] = {"day": 1, "week": 7, "month": 30, "quarter": 91, "year": 365}
+
+
+def _reviews(contract: Contract) -> Iterator[Finding]:
+    """KPIs that are judged at reviews, and the reviews."""
+    at_review = [name for name, kpi in contract.kpis.items() if kpi.judged == "at_review"]
+    for name in at_review:
+        kpi = contract.kpis[name]
+        if contract.reviewed is None:
+            yield _error(f"$.kpis.{name}.judged", "nothing says when reviews are", "Write reviewed: {each: quarter}.")
+        if kpi.value.kind not in _POOLED:
+            yield _error(
+                f"$.kpis.{name}.judged",
+                f"the counts of several periods make no {kpi.value.kind}",
+                f"Judge it each period, or write one of {', '.join(_POOLED)}.",
+            )
+        if kpi.sample is not None and kpi.sample.otherwise == "accumulate":
+            yield _error(f"$.kpis.{name}.sample.otherwise", "its counts accumulate until the review anyway", "Write not_measured.")
+    if contract.reviewed is not None:
+        if not at_review:
+            yield _warning("$.reviewed", "no KPI is judged at a review", "Write judged: at_review under a KPI, or drop it.")
+        if _DAYS[contract.reviewed.each] <= _DAYS[contract.measured.each]:
+            yield _error(
+                "$.reviewed.each",
+                f"a review of each {contract.reviewed.each} is no longer than a {contract.measured.each}, in which it is measured",
+                "Review less often than you measure.",
+            )
 
 
 def _relief(contract: Contract) -> Iterator[Finding]:

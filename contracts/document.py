@@ -102,6 +102,13 @@ class Cadence(Cycle, frozen=True, kw_only=True):
     added to its neighbour."""
 
 
+class Review(Cycle, frozen=True, kw_only=True):
+    """How often results are reviewed, where that is less often than they are measured."""
+
+    each: Span = "quarter"
+    """The length of a review period."""
+
+
 class Instruction(Part, frozen=True, kw_only=True):
     """A work instruction or policy handbook that the vendor works by."""
 
@@ -630,6 +637,8 @@ class Kpi(Part, frozen=True, kw_only=True):
     """The scope it is judged at: ``site`` and dimensions; ``[]`` for the whole contract."""
     where: dict[str, str | list[str]] = {}
     """Only rows with these values of dimensions (or ``site``)."""
+    judged: Literal["each_period", "at_review"] = "each_period"
+    """In every period; or in the last period of each review, on the counts of all periods of it.  Until then they accumulate."""
     unpaired: Literal["drop_both", "no_data"] = "drop_both"
     """A span with a numerator and no denominator, or the reverse: drop both sides, or the period has no data."""
     completeness: Decimal = Decimal(0)
@@ -1434,6 +1443,8 @@ class Contract(Part, frozen=True, kw_only=True):
     """The signed paper."""
     measured: Cadence = Cadence()
     """Periods."""
+    reviewed: Review | None = None
+    """Review periods, for KPIs that are judged on the counts of all measured periods of one."""
     calendars: list[str] = []
     """Calendars by name: documents of their own."""
     dimensions: list[str] = []

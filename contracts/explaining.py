@@ -191,6 +191,11 @@ def _opening(contract: Contract) -> list[str]:
             "at_end": "If the contract changes inside a period, the version of its last day holds for all of it.",
         }[measured.amended]
     )
+    if contract.reviewed is not None:
+        review = contract.reviewed
+        begins = f", from day {review.anchor_day}" if review.anchor_day != 1 else ""
+        begins += f", counted from {_MONTHS[review.anchor_month - 1]}" if review.anchor_month != 1 else ""
+        lines.append(f"Results are reviewed by the {review.each}{begins}.")
     if contract.renews:
         lines.append(f"It continues contract {contract.renews}; tickets and streaks go on.")
     if contract.executed is not None:
@@ -202,6 +207,7 @@ def _opening(contract: Contract) -> list[str]:
         "signed_on", "executed", "measured", "calendars", "dimensions", "scope", "measures", "kpis", "scoring", "money", "ratchets",
         "rights",
         "relief", "escalation", "forums", "reports", "obligations", "citations", "examples",
+        "reviewed",
     }  # fmt: skip
     lines += [f"Besides, {said}." for said in _also(contract, *known)]
     lines += {
@@ -326,7 +332,7 @@ def _kpi(name: str, kpi: Kpi, contract: Contract) -> list[str]:
     used = (
         "title", "clause", "definition", "value", "unit", "better", "boundary", "target", "levels", "for_each", "where", "unpaired",
         "completeness", "no_volume", "sample", "precision", "bands", "score", "points", "repeat", "weight", "group", "missing", "streak",
-        "sampled", "critical", "zone", "duty_of", "part_period",
+        "sampled", "critical", "zone", "duty_of", "part_period", "judged",
     )  # fmt: skip
     lines += [f"  Besides, {said}." for said in _also(kpi, *used)]
     return [*lines, ""] if name != list(contract.kpis)[-1] else lines
@@ -502,6 +508,8 @@ def _conditions(kpi: Kpi) -> list[str]:
         said.append(f"It is rounded to {_count(kpi.precision.decimals, 'decimal')} ({_name(kpi.precision.mode)}), {when} comparing.")
     if kpi.zone == "site":
         said.append("Its days are cut at the site's own midnight.")
+    if kpi.judged == "at_review":
+        said.append("It is judged at the end of each review, on the counts of all its periods.")
     if kpi.part_period == "pro_rata":
         said.append("In a period cut short its levels shrink with the days.")
     if kpi.streak == "breaks":

@@ -150,6 +150,9 @@ def _whole_of(period: Period, cadence: Cadence) -> Period:
     return period_containing(cadence.each, cadence.anchor, whole.until_on)
 
 
+POOLED = ("ratio", "mean", "rate", "sum", "count", "intervals")
+"""Values that the counts of several periods make."""
+
 _PERCENT = ("ratio", "intervals", "stratified", "share_met")
 
 
@@ -372,7 +375,9 @@ def _judge_all(
             else:
                 measured = _measured(plans[name], scope, one.period, facts, relief, record)
             accumulated = 1
-            if kpi.sample is not None and kpi.sample.otherwise == "accumulate":
+            if kpi.judged == "at_review" and kpi.value.kind in POOLED:
+                measured, accumulated = _until_review(pending, name, scope, plans[name], measured, is_over=_ends_review(one))
+            elif kpi.sample is not None and kpi.sample.otherwise == "accumulate":
                 measured, accumulated = _accumulate(pending, name, scope, plans[name], measured)
             levels = same
             if levels is None:
@@ -413,7 +418,7 @@ def _measured(
 ) -> Measured:
     """The measured value; figures that give none leave this KPI without data and no other."""
     try:
-        return measure(plan_, scope, period, facts, relief)
+        return measure(plan_, scope, period, facts, relief, minimum=plan_.kpi.judged == "each_period" or plan_.kpi.value.kind not in POOLED)
     except CannotCompute as problem:
         record.problems.append(problem)
         return Measured("no_data", note=problem.message)
@@ -524,6 +529,59 @@ def _accumulate(
     pooled.status = "measured"
     pooled.value = plan_.times * above / below
     waiting.clear()
+    return pooled, count
+
+
+def _ends_review(one: Planned) -> bool:
+    """Whether a review is over with this period: its own end, or the contract's, has come."""
+    contract = one.version.contract
+    if contract.reviewed is None:
+        return True
+    review = period_containing(contract.reviewed.each, contract.reviewed.anchor, one.period.from_on)
+    ends = contract.in_force.until
+    return one.period.until_on >= review.until_on or (ends is not None and one.period.until_on >= ends)
+
+
+def _until_review(
+    pending: dict[tuple[str, Scope], list[Measured]], name: str, scope: Scope, plan_: Plan, measured: Measured, *, is_over: bool
+) -> tuple[Measured, int]:
+    """The counts of the review so far, and with its last period their value.
+
+    A period without data adds nothing; one without volume adds its zeros.  A review to which no period added anything
+    is what its last period is.
+    """
+    waiting = pending.setdefault((name, scope), [])
+    if measured.status in ("measured", "no_volume"):
+        waiting.append(measured)
+    if not waiting:
+        return measured, 1
+    has_denominator = plan_.below is not None
+    above = sum((Fraction(held.numerator or 0) for held in waiting), Fraction(0))
+    below = sum((Fraction(held.denominator or 0) for held in waiting), Fraction(0))
+    cases = sum((Fraction(held.n or 0) for held in waiting), Fraction(0))
+    count = sum(held.periods for held in waiting)
+    pooled = Measured(
+        "accumulating",
+        numerator=above,
+        denominator=below if has_denominator else None,
+        expected=measured.expected,
+        present=measured.present,
+        relieved=measured.relieved,
+        unpaired=measured.unpaired,
+        n=cases if has_denominator else None,
+        note=f"the counts of {count} {'period' if count == 1 else 'periods'} of the review",
+        periods=count,
+    )
+    if not is_over:
+        return pooled, count
+    waiting.clear()
+    if has_denominator and below == 0:
+        pooled.status = "no_volume"
+    elif has_denominator and not is_enough(plan_.kpi, cases):
+        pooled.status, pooled.note = "not_measured", f"{cases} cases in {count} periods are too few"
+    else:
+        pooled.status = "measured"
+        pooled.value = plan_.times * above / below if has_denominator else above
     return pooled, count
 
 

@@ -16,6 +16,7 @@ vendor: harbour
 time_zone: Europe/Lisbon
 in_force: {from: 2026-01-16, until: 2028-01-01}
 measured: {each: month, parts: merge}
+reviewed: {each: year, anchor_day: 16, anchor_month: 4}
 calendars: [office]
 scope: [{site: lisbon, time_zone: Europe/Lisbon}, {site: azores, time_zone: Atlantic/Azores}]
 measures:
@@ -29,7 +30,7 @@ kpis:
              missing: previous, zone: site}
   spread: {title: Spread, value: {across: {of: accuracy, take: spread}}, for_each: [], better: lower, target: 5}
   high: {title: High, value: {across: {of: accuracy, take: percentile, percent: 90, method: linear}}, for_each: []}
-  missed: {title: Missed, value: {count: missed}, better: lower, target: 3, part_period: pro_rata, weight: 40}
+  missed: {title: Missed, value: {count: missed}, better: lower, target: 3, part_period: pro_rata, judged: at_review, weight: 40}
   hours: {title: Hours, value: {sum: hours}, unit: hours, better: lower}
 scoring: {allocation: {in_all: 100, to_one: 60}}
 relief: [{cause: storm, effect: lower_target, levels: {accuracy: {target: 90}, missed: {target: 5}}}, {cause: strike, effect: drop_span}]
@@ -69,6 +70,11 @@ def test_a_sound_contract_has_no_findings() -> None:
         ("accuracy: {target: 90}", "accuracy: {floor: 90}", "$.relief[0].levels.accuracy.floor", "'floor' is no level"),
         ("accuracy: {target: 90}", "accuracy: {target: 95}", "$.relief[0].levels.accuracy.target", "no easier than the target"),
         ("missed: {target: 5}", "missed: {target: 2}", "$.relief[0].levels.missed.target", "no easier than the target"),
+        ("reviewed: {each: year, anchor_day: 16, anchor_month: 4}\n", "", "$.kpis.missed.judged", "nothing says when reviews are"),
+        ("each: year", "each: month", "$.reviewed.each", "no longer than a month"),
+        (" judged: at_review,", "", "$.reviewed", "no KPI is judged at a review"),
+        ("for_each: [], better: lower", "for_each: [], judged: at_review, better: lower", "$.kpis.spread.judged", "make no across"),
+        ("judged: at_review,", "judged: at_review, sample: {at_least: 3, otherwise: accumulate},", "sample.otherwise", "anyway"),
         ("effect: drop_span", "effect: lower_target", "$.relief[1].levels", "does not say to what"),
         ("effect: lower_target, levels", "effect: drop_period, levels", "$.relief[0].levels", "eases none"),
         ("cause: strike", "cause: storm", "$.relief[0].cause", "two kinds of relief"),
@@ -119,6 +125,8 @@ def test_every_part_is_read_aloud() -> None:
         "In a period cut short its levels shrink with the days.",
         "3 free, the number shrinking with the days of a part period",
         "storm: levels are eased for the periods it touches, to target 90 for accuracy and target 5 for missed.",
+        "Results are reviewed by the year, from day 16, counted from April.",
+        "It is judged at the end of each review, on the counts of all its periods.",
         "of which at most 150 % in all and at most 40 % to one KPI may be allotted",
     ):
         assert sentence in text, text

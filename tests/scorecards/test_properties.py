@@ -32,6 +32,7 @@ title: Everything that looks back
 vendor: v
 currency: EUR
 in_force: {from: 2026-01-01}
+reviewed: {each: quarter}
 dimensions: [workstream]
 measures:
   audited: {}
@@ -60,6 +61,8 @@ kpis:
     weight: 40
     no_volume: not_judged
     sample: {more_than: 60, otherwise: accumulate}
+  quarterly: {title: In time over the quarter, value: {ratio: {of: in_time, to: due}}, target: 92, no_volume: not_judged, judged: at_review,
+              weight: 20, missing: previous}
   aht: {title: Handling time, value: {mean: {of: seconds, per: handled}}, unit: seconds, better: lower, target: 60, no_volume: not_judged}
   smooth: {title: Accuracy over three months, value: {moving_mean: {of: accuracy, periods: 3}}, unit: percent, target: 94,
            for_each: [site, workstream]}
