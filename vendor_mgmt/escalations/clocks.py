@@ -10,6 +10,7 @@ Every instant is an aware datetime. An instant belongs to the time still allowed
 from __future__ import annotations
 
 import enum
+import functools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from fractions import Fraction
@@ -185,6 +186,15 @@ def restart(watch: Stopwatch, at: datetime) -> Stopwatch:
 
 def end_of(span: BusinessSpan, start_at: datetime, clock: Clock, pauses: Sequence[Pause] = ()) -> datetime:
     """When the span that starts then is used up: its days first, then its hours. Raises `business_time.ClockPaused`."""
+    return _end_of(span, start_at, clock, tuple(pauses))
+
+
+# What one close opens begins at one moment, so the same few questions come back for hundreds of tickets, at every sweep.
+_REMEMBERED = 16_384
+
+
+@functools.lru_cache(maxsize=_REMEMBERED)
+def _end_of(span: BusinessSpan, start_at: datetime, clock: Clock, pauses: tuple[Pause, ...]) -> datetime:
     stops = [business_time.Pause(each.from_, each.until) for each in pauses]
     at = clock.add_days(start_at, span.days, stops) if span.days else start_at
     return clock.add(at, span.counted, stops) if span.hours else at
@@ -215,12 +225,17 @@ def threshold_deadline(watch: Stopwatch, percent: int, clock: Clock) -> datetime
     """
     if percent == DEADLINE_PERCENT:
         return deadline(watch, clock)
-    whole = clock.elapsed(watch.started_at, end_of(watch.goal, watch.started_at, clock))
-    stops = [business_time.Pause(each.from_, each.until) for each in watch.pauses]
     try:
-        return clock.add(watch.started_at, whole * percent / DEADLINE_PERCENT, stops)
+        return _share_of(watch.goal, watch.started_at, clock, tuple(watch.pauses), percent)
     except business_time.ClockPaused:
         return None
+
+
+@functools.lru_cache(maxsize=_REMEMBERED)
+def _share_of(goal: BusinessSpan, started_at: datetime, clock: Clock, pauses: tuple[Pause, ...], percent: int) -> datetime:
+    whole = clock.elapsed(started_at, end_of(goal, started_at, clock))
+    stops = [business_time.Pause(each.from_, each.until) for each in pauses]
+    return clock.add(started_at, whole * percent / DEADLINE_PERCENT, stops)
 
 
 def due_thresholds(

@@ -193,8 +193,11 @@ async def raise_tickets(connection: Connection, watched: Sequence[Watched], *, a
     new: list[tuple[Watched, Change]] = []
     changed: list[_Written] = []
     numbers: dict[int, str] = {}
+    here: dict[TicketKey, list[TicketKey]] = defaultdict(list)
+    for key in known:
+        here[_place_of(key)].append(key)
     for one in watched:
-        for key, rule in _rules_of(one, known):
+        for key, rule in _rules_of(one, known, here):
             mine = known.get(key, [])
             numbers.update({stored.known.id: stored.number for stored in mine})
             for change in raising.changes(
@@ -306,14 +309,23 @@ def _decoded(body: str) -> Ticket:
     return _DECODER.decode(body)
 
 
-def _rules_of(one: Watched, known: Mapping[TicketKey, list[_Stored]]) -> list[tuple[TicketKey, RuleParameters]]:
+_ANY = RuleParameters(name="any")
+
+
+def _place_of(key: TicketKey) -> TicketKey:
+    """What the keys of one series have in common: everything but the rule."""
+    return msgspec.structs.replace(key, rule=_ANY.name)
+
+
+def _rules_of(
+    one: Watched, known: Mapping[TicketKey, list[_Stored]], here: Mapping[TicketKey, list[TicketKey]]
+) -> list[tuple[TicketKey, RuleParameters]]:
     """The rules of the series, and those the contract has dropped while a ticket of theirs is still open."""
     found = {TicketKey.of(one.series, rule): rule for rule in raising.rules_for(one.series.kpi, one.rules)}
     if known:
-        place = TicketKey.of(one.series, RuleParameters(name="any"))
-        for key, stored in known.items():
-            is_here = (key.contract, key.site, key.dimensions, key.kpi) == (place.contract, place.site, place.dimensions, place.kpi)
-            if is_here and key not in found and any(each.known.ticket.state.is_open for each in stored):
+        for key in here.get(TicketKey.of(one.series, _ANY), ()):
+            stored = known[key]
+            if key not in found and any(each.known.ticket.state.is_open for each in stored):
                 found[key] = stored[-1].known.ticket.rule
     return list(found.items())
 
@@ -338,19 +350,13 @@ async def _insert(
             place.vendor,
             len(group),
         )
+        planned = []
         for position, (one, change) in enumerate(group):
             number = f"{vendor.upper()}-T{last - len(group) + 1 + position:04d}"
-            place = places[one.series.vendor, one.series.contract, one.series.site]
-            identity = await connection.fetchval(
-                """
-                INSERT INTO ticket (number, vendor, lineage, site, dimensions, dimensions_text, kpi, rule, key_digest, recurs_from,
-                                    state, level, severity, period_from, period_until, recurrence, is_disputed, is_exhausted,
-                                    opened_at, closed_at, next_due_at, sequence, token, body)
-                VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10,
-                        $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24)
-                RETURNING id
-                """,
-                number,
+            planned.append((_written(0, number, change, one), one, change))
+        rows = [
+            (
+                new.number,
                 place.vendor,
                 place.lineage,
                 place.site,
@@ -360,10 +366,26 @@ async def _insert(
                 change.ticket.key.rule,
                 change.ticket.key.digest,
                 change.recurs_from,
-                *_columns(change.ticket, due[0].due_at if (due := tickets.deadlines(change.ticket, one.calendars)) else None),
+                *_columns(change.ticket, new.next_due_at),
             )
-            written.append(_written(identity, number, change, one))
+            for new, one, change in planned
+            for place in [places[one.series.vendor, one.series.contract, one.series.site]]
+        ]
+        added = await connection.fetch(_ADD_TICKETS, *zip(*rows, strict=True))
+        ids = {row["number"]: row["id"] for row in added}
+        written += [msgspec.structs.replace(new, id=ids[new.number]) for new, _, _ in planned]
     return written
+
+
+_ADD_TICKETS = """
+    INSERT INTO ticket (number, vendor, lineage, site, dimensions, dimensions_text, kpi, rule, key_digest, recurs_from,
+                        state, level, severity, period_from, period_until, recurrence, is_disputed, is_exhausted,
+                        opened_at, closed_at, next_due_at, sequence, token, body)
+    SELECT * FROM unnest($1::text[], $2::int[], $3::int[], $4::int[], $5::jsonb[], $6::text[], $7::text[], $8::text[], $9::text[],
+                         $10::bigint[], $11::text[], $12::int[], $13::text[], $14::date[], $15::date[], $16::int[], $17::boolean[],
+                         $18::boolean[], $19::timestamptz[], $20::timestamptz[], $21::timestamptz[], $22::int[], $23::int[], $24::jsonb[])
+    RETURNING id, number
+"""
 
 
 # Writing. -----------------------------------------------------------------------------------------------------------------
