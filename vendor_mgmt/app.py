@@ -18,7 +18,7 @@ from litestar.openapi.spec import Components, SecurityScheme
 from scorecards.rendering import Renderer
 from vendor_mgmt import database, health, problems, work
 from vendor_mgmt.access.scope import Scope
-from vendor_mgmt.api import v1
+from vendor_mgmt.api import hooks, v1
 from vendor_mgmt.boundary import boundary
 from vendor_mgmt.jobs import worker
 from vendor_mgmt.pages import account, contracts, portfolio, running, scorecards, static_files, tickets
@@ -55,6 +55,7 @@ def create_app(settings: Settings, url: str, *, stopping: asyncio.Event | None =
             account.sign_out,
             account.problem_types,
             v1.router,
+            hooks.receive,
             health.health,
             health.ready,
             static_files.static_file,

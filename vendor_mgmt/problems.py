@@ -67,6 +67,12 @@ KINDS = {
             repair="The header `Allow` lists the methods that this address takes.",
         ),
         Kind(
+            name="conflict",
+            status=409,
+            title="This contradicts what is there",
+            repair="Use another number for another message; the same message may be sent again as often as you like.",
+        ),
+        Kind(
             name="too-large",
             status=413,
             title="The request is too large",
@@ -161,9 +167,10 @@ def answer_to(request: Request[Any, Any, Any], error: Exception) -> Response[Any
 
 
 def wants_json(request: Request[Any, Any, Any]) -> bool:
-    """Programs ask below `/api`; everywhere else a browser does, unless it asks for JSON outright."""
+    """Programs ask below `/api` and `/hooks`; everywhere else a browser does, unless it asks for JSON outright."""
     path = request.url.path
-    return path == "/api" or path.startswith("/api/") or request.headers.get("accept", "").startswith(("application/json", PROBLEM_JSON))
+    is_programs = path == "/api" or path.startswith(("/api/", "/hooks/"))
+    return is_programs or request.headers.get("accept", "").startswith(("application/json", PROBLEM_JSON))
 
 
 def _judged(error: Exception) -> tuple[Kind, str]:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
-from vendor_mgmt import closing
+from vendor_mgmt import closing, feed_watch
 from vendor_mgmt.database import transaction
 from vendor_mgmt.escalations import queries as tickets
 from vendor_mgmt.intake import pull
@@ -22,6 +22,7 @@ SWEEP_S = 30.0
 REPLAN_S = 3600.0
 SCHEDULE_S = 300.0
 RETENTION_S = 86_400.0
+FEEDS_S = 900.0
 
 
 def prepare(settings: Settings) -> None:
@@ -37,6 +38,7 @@ def wakes(settings: Settings) -> Mapping[str, tuple[float, Wake]]:
         "deadlines": (SWEEP_S, sweep_deadlines),
         "calendars": (REPLAN_S, replan_deadlines),
         "closes": (SCHEDULE_S, schedule_closes),
+        "feeds": (FEEDS_S, watch_feeds),
         "retention": (RETENTION_S, partial(forget, settings.raw_retention_days)),
     }
 
@@ -59,6 +61,11 @@ async def schedule_closes() -> None:
     """Give every agreed contract its daily close; one that has it already is left as it is."""
     async with transaction() as connection:
         await closing.schedule_closes(connection, datetime.now(UTC))
+
+
+async def watch_feeds() -> None:
+    """Open tasks about feeds that fell silent, and close those of feeds that came back."""
+    await feed_watch.watch()
 
 
 async def forget(days: int) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,11 +15,16 @@ from rich.table import Table
 
 from contracts.errors import Finding, has_errors, render
 from contracts.reading import read
-from vendor_mgmt import database
+from vendor_mgmt import database, work
+from vendor_mgmt.access import actors
 from vendor_mgmt.commands import begin
+from vendor_mgmt.commands.pull import show
 from vendor_mgmt.errors import Refused
-from vendor_mgmt.intake import queries
+from vendor_mgmt.intake import handing_in, pull, queries
+from vendor_mgmt.intake.queries import NoSuchSource
+from vendor_mgmt.intake.readers.page import ReadingFailed
 from vendor_mgmt.intake.source import Source
+from vendor_mgmt.jobs.runs import Busy, RunResult
 
 if TYPE_CHECKING:
     from vendor_mgmt.database import Server
@@ -75,7 +81,7 @@ def save(files: tuple[Path, ...]) -> None:
     """
     settings = begin()
 
-    async def work(_: Server) -> None:
+    async def store(_: Server) -> None:
         async with database.transaction() as connection:
             for file in files:
                 try:
@@ -84,7 +90,7 @@ def save(files: tuple[Path, ...]) -> None:
                     raise Refused(f"{file}: {error} Agree a contract with the vendor first, or correct `vendor`.") from None
                 click.echo(f"{stored.document.source} stored")
 
-    database.run(settings, work)
+    database.run(settings, store)
 
 
 @command.command("list")
@@ -103,11 +109,11 @@ def list_(*, as_json: bool) -> None:
     """
     settings = begin()
 
-    async def work(_: Server) -> list[queries.SourceStanding]:
+    async def read_all(_: Server) -> list[queries.SourceStanding]:
         async with database.transaction() as connection:
             return await queries.sources(connection)
 
-    found = database.run(settings, work)
+    found = database.run(settings, read_all)
     if as_json:
         click.echo(msgspec.json.encode(found))
         return
@@ -117,3 +123,84 @@ def list_(*, as_json: bool) -> None:
         state = (one.last_state or "none yet") if one.enabled else "disabled"
         table.add_row(one.code, state, success, str(one.watermark_on or ""), str(one.newest_on or ""), str(one.open_refused))
     Console().print(table)
+
+
+@command.command("upload")
+@click.argument("source")
+@click.argument("file", type=FILE)
+@click.option("--actor", type=click.IntRange(min=1), help="Number of the person who hands it in. Left out: the service itself.")
+@click.option("--json", "as_json", is_flag=True, help="Print what was done as JSON.")
+def upload(source: str, file: Path, *, actor: int | None, as_json: bool) -> None:
+    r"""Hand in FILE (.csv, .tsv, .jsonl or .xlsx) to SOURCE, a source whose reader is `manual`. It closes the source's open task.
+
+    \b
+    Example:
+      vendor-mgmt source upload harbour-csat march.xlsx
+
+    \b
+    Exit codes:
+      0  everything in it is stored
+      1  some rows were refused, or the source is being pulled
+      2  there is no such source, it is not filled by hand, or the file cannot be read or was handed in before
+      3  the database cannot be used
+    """
+
+    async def hand_in(by: int) -> tuple[RunResult, pull.Pulled | None]:
+        return await handing_in.upload(source, file, actor=by)
+
+    _hand_in(hand_in, actor=actor, as_json=as_json)
+
+
+@command.command("enter")
+@click.argument("source")
+@click.argument("cells", nargs=-1, required=True, metavar="COLUMN=VALUE...")
+@click.option("--actor", type=click.IntRange(min=1), help="Number of the person who enters it. Left out: the service itself.")
+@click.option("--json", "as_json", is_flag=True, help="Print what was done as JSON.")
+def enter(source: str, cells: tuple[str, ...], *, actor: int | None, as_json: bool) -> None:
+    r"""Enter one row of figures into SOURCE, a source whose reader is `manual`. It closes the source's open task.
+
+    \b
+    Example:
+      vendor-mgmt source enter harbour-csat site=lisbon-1 month=2026-03-01 answers=212 satisfied=188
+
+    \b
+    Exit codes:
+      0  it is stored
+      1  it was refused, or the source is being pulled
+      2  there is no such source, it is not filled by hand, or it has no such column
+      3  the database cannot be used
+    """
+    if wrong := [cell for cell in cells if "=" not in cell]:
+        raise click.UsageError(f"{wrong[0]!r} is not written as COLUMN=VALUE.")
+    row = dict(cell.split("=", 1) for cell in cells)
+
+    async def hand_in(by: int) -> tuple[RunResult, pull.Pulled | None]:
+        return await handing_in.enter(source, row, actor=by)
+
+    _hand_in(hand_in, actor=actor, as_json=as_json)
+
+
+def _hand_in(hand_in: Callable[[int], Awaitable[tuple[RunResult, pull.Pulled | None]]], *, actor: int | None, as_json: bool) -> None:
+    settings = begin()
+    work.prepare(settings)
+
+    async def carry_out(_: Server) -> tuple[RunResult, pull.Pulled | None]:
+        async with database.transaction() as connection:
+            by = actor or await actors.service(connection)
+        return await hand_in(by)
+
+    try:
+        run, pulled = database.run(settings, carry_out)
+    except (NoSuchSource, handing_in.Unreadable, ReadingFailed) as error:
+        raise Refused(str(error)) from None
+    except queries.WasHandedIn:
+        raise Refused("This file was handed in before; nothing changes.") from None
+    except Busy as error:
+        click.echo(error, err=True)
+        sys.exit(1)
+    if as_json:
+        click.echo(msgspec.json.encode({"run": run.id, "state": run.state, "error": run.error, "pull": pulled}))
+    else:
+        show(run, pulled)
+    if run.state != "done":
+        sys.exit(1)

@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import logging
 import time
+import zlib
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -32,9 +33,9 @@ from vendor_mgmt.engine import DB
 from vendor_mgmt.intake import checks, queries
 from vendor_mgmt.intake.mapping import ABSENT, IN_ROWS, NOT_A_ROW, BrokenRow, Known, Mapper, Refusal, Stopped
 from vendor_mgmt.intake.queries import StoredSource
-from vendor_mgmt.intake.readers import csv_file, files, http_json, json_lines, postgresql, workbook
-from vendor_mgmt.intake.readers.page import PAGE_ROWS, Asked, Found, KnownFiles, Page, ReadingFailed
-from vendor_mgmt.intake.source import Code, Csv, FileReader, HttpJson, JsonLines, PostgreSql, Reader, Source, Xlsx
+from vendor_mgmt.intake.readers import csv_file, files, http_json, json_lines, json_text, postgresql, workbook
+from vendor_mgmt.intake.readers.page import PAGE_ROWS, Asked, Found, KnownFiles, Page, ReadingFailed, picker
+from vendor_mgmt.intake.source import Code, Csv, FileReader, HandedIn, HttpJson, JsonLines, Manual, PostgreSql, Reader, Source, Xlsx
 from vendor_mgmt.intake.window import PullWindow, next_window
 from vendor_mgmt.jobs.runs import GiveUp, RunResult, Work, perform, register
 
@@ -133,7 +134,27 @@ async def pull(work: Work) -> None:
             now=now,
             is_dry_run=request.dry_run,
         )
+        if isinstance(source.document.reader, Manual) and work.due_at is not None:
+            await _ask_people(connection, source.document, source.document.reader, work.due_at, now)
     await _Pull(work, request, source, known, window, number, now).read_and_store()
+
+
+async def _ask_people(connection: asyncpg.Connection[Any], document: Source, reader: Manual, due_at: datetime, now: datetime) -> None:
+    """Figures that people enter have fallen due: from now on that is somebody's task."""
+    await queries.open_task(
+        connection,
+        kind="entry",
+        source=document.source,
+        site=None,
+        part="",
+        measures=sorted(document.mapping.measures),
+        title=f"Enter or upload the figures of {document.title or document.source}.",
+        owner=document.owner,
+        asked_of=reader.asked_of,
+        newest_on=None,
+        due_at=due_at + timedelta(hours=reader.due_h),
+        now=now,
+    )
 
 
 async def pull_now(
@@ -323,11 +344,12 @@ class _Pull:
         self.answer: tuple[str, str, str] | None = None
         """Address, SHA-256 and mark of the one answer of a source that has one."""
         self.is_unmodified = False
+        self.handed_in: list[int] = []
         self.failed_files: list[str] = []
         self.told_at = 0.0
         # One thread for all pages: each further one would keep memory of its own.
         self.packer = ThreadPoolExecutor(1, thread_name_prefix="pull")
-        self.is_of_files = isinstance(self.document.reader, FileReader)
+        self.is_of_files = isinstance(self.document.reader, FileReader | HandedIn)
         self.stopping = {check.check for check in self.document.checks if check.then == "stop"} & {"unknown", "unreadable"}
 
     async def read_and_store(self) -> None:
@@ -377,6 +399,8 @@ class _Pull:
                         await self.take(connection, page)
                         if page.mark is not None and page.received_sha256 is not None:
                             self.answer = (http_json.name_of(reader, asked), page.received_sha256, page.mark)
+                elif isinstance(reader, HandedIn):
+                    await self.read_handed_in(connection, reader)
                 elif isinstance(reader, PostgreSql):
                     async for page in postgresql.read(self.document, reader, asked, allow_private=_OPTIONS[0].allow_private):
                         await self.take(connection, page)
@@ -391,6 +415,23 @@ class _Pull:
                         raise
                     raise GiveUp(failure.reason) from None
                 self.failure = failure
+
+    async def read_handed_in(self, connection: asyncpg.Connection[Any], reader: HandedIn) -> None:
+        """Take in what was handed in since the last pull."""
+        del reader
+        pick = picker(self.mapper.columns)
+        for one in await queries.incoming(connection, self.source.id):
+            rows = [pick(row) for row in json_text.decoded(zlib.decompress(one.content))]
+            for start in range(0, max(len(rows), 1), PAGE_ROWS):
+                page = Page(
+                    origin=one.origin,
+                    rows=rows[start : start + PAGE_ROWS],
+                    received_sha256=one.sha256,
+                    received_bytes=one.received_bytes,
+                    reported_at=one.reported_at,
+                )
+                await self.take(connection, page)
+            self.handed_in.append(one.id)
 
     async def read_files(
         self, connection: asyncpg.Connection[Any], reader: FileReader, client: httpx.AsyncClient, known: KnownFiles
@@ -492,6 +533,10 @@ class _Pull:
                 name, sha256, mark = self.answer
                 await queries.note_file(connection, self.source, name, sha256, self.number, mark)
             await queries.refresh(connection, self.source.id, self.now)
+            await queries.take_in(connection, self.handed_in, self.number)
+            if self.handed_in and merged.added + merged.changed + merged.unchanged:
+                done = await queries.data_tasks(connection, kind="entry", source=self.document.source)
+                await queries.close_tasks(connection, [task.id for task in done], self.now, note="The figures came.")
             watermark_on = await self.move_watermark(connection, is_complete=is_complete)
             pulled = self.outcome(merged, state, watermark_on, is_complete=is_complete)
             if self.request.dry_run:

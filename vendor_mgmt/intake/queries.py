@@ -504,6 +504,163 @@ _OLDEST_REFUSED = """
 """
 
 
+# What is handed in
+
+
+class Incoming(msgspec.Struct, frozen=True, kw_only=True):
+    """What was handed in and no pull has taken in yet."""
+
+    id: int
+    origin: str
+    sha256: str
+    received_bytes: int
+    content: bytes
+    reported_at: datetime
+
+
+class WasHandedIn(Exception):  # noqa: N818 - an outcome
+    """A message of this number came before. `is_same` says whether it was the same one."""
+
+    def __init__(self, *, is_same: bool) -> None:
+        super().__init__("It was handed in before.")
+        self.is_same = is_same
+
+
+async def hand_in(
+    connection: Connection[Any],
+    source: StoredSource,
+    rows: Sequence[Any],
+    *,
+    kind: str,
+    message_id: str,
+    sha256: str,
+    received_bytes: int,
+    now: datetime,
+    sent_at: datetime | None = None,
+    actor: int | None = None,
+) -> int:
+    """Keep rows (objects of kept columns) until a pull takes them in. Raises `WasHandedIn`."""
+    content = zlib.compress(_storable(_ENCODER.encode(rows).decode()).encode(), 1)
+    number: int | None = await connection.fetchval(
+        _HAND_IN, source.id, message_id, kind, sha256, received_bytes, len(rows), content, sent_at, now, actor
+    )
+    if number is None:
+        before = await connection.fetchval("SELECT sha256 FROM incoming WHERE source = $1 AND message_id = $2", source.id, message_id)
+        raise WasHandedIn(is_same=before == sha256)
+    return number
+
+
+_ENCODER = msgspec.json.Encoder(decimal_format="number", enc_hook=str)
+
+_HAND_IN = """
+    INSERT INTO incoming (source, message_id, kind, sha256, received_bytes, rows_handed_in, content, sent_at, received_at, actor)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT (source, message_id) DO NOTHING RETURNING id
+"""
+
+
+async def incoming(connection: Connection[Any], source: int) -> list[Incoming]:
+    """What waits to be taken in, in the order in which it came."""
+    return [Incoming(**row) for row in await connection.fetch(_INCOMING, source)]
+
+
+_INCOMING = """
+    SELECT id, kind || ' ' || message_id AS origin, sha256, received_bytes, content, coalesce(sent_at, received_at) AS reported_at
+    FROM incoming WHERE source = $1 AND pull IS NULL ORDER BY id
+"""
+
+
+async def take_in(connection: Connection[Any], ids: Sequence[int], pull: int) -> None:
+    """Note that a pull has taken in what was handed in; its raw answer holds the rows from now on."""
+    await connection.execute("UPDATE incoming SET pull = $2, content = NULL WHERE id = ANY ($1) AND pull IS NULL", list(ids), pull)
+
+
+# Tasks about figures
+
+
+class DataTask(msgspec.Struct, frozen=True, kw_only=True):
+    """Figures that somebody has to see to."""
+
+    id: int
+    kind: str
+    source: str | None
+    site: str | None
+    part: str
+    measures: list[str]
+    title: str
+    owner: str
+    asked_of: str
+    newest_on: date | None
+    opened_at: datetime
+    due_at: datetime
+    state: str
+    closed_at: datetime | None
+    note: str | None
+
+
+async def open_task(
+    connection: Connection[Any],
+    *,
+    kind: str,
+    source: str | None,
+    site: str | None,
+    part: str,
+    measures: Sequence[str],
+    title: str,
+    owner: str,
+    asked_of: str,
+    newest_on: date | None,
+    due_at: datetime,
+    now: datetime,
+) -> int | None:
+    """Open a task, unless one about the same is open. Returns its number, or null where there was one."""
+    number: int | None = await connection.fetchval(
+        _OPEN_TASK, kind, source, site, part, msgspec.json.encode(list(measures)).decode(), title, owner, asked_of, newest_on, now, due_at
+    )
+    return number
+
+
+_OPEN_TASK = """
+    INSERT INTO data_task (kind, source, site, part, measures, title, owner, asked_of, newest_on, opened_at, due_at, state)
+    SELECT $1, (SELECT id FROM source WHERE code = $2), (SELECT id FROM site WHERE code = $3), $4, $5::jsonb, $6, $7, $8, $9, $10, $11,
+           'open'
+    ON CONFLICT DO NOTHING RETURNING id
+"""
+
+
+async def close_tasks(
+    connection: Connection[Any],
+    ids: Sequence[int],
+    now: datetime,
+    *,
+    actor: int | None = None,
+    note: str | None = None,
+    state: str = "done",
+) -> int:
+    """Close open tasks. Returns how many were open."""
+    status = await connection.execute(
+        "UPDATE data_task SET state = $5, closed_at = $2, closed_by = $3, note = $4 WHERE id = ANY ($1) AND state = 'open'",
+        list(ids), now, actor, note, state,
+    )  # fmt: skip
+    return int(status.rsplit(" ", 1)[-1])
+
+
+async def data_tasks(
+    connection: Connection[Any], *, state: str | None = "open", kind: str | None = None, source: str | None = None
+) -> list[DataTask]:
+    """Tasks about figures, the one that falls due first first."""
+    rows = await connection.fetch(_TASKS, state, kind, source)
+    return [DataTask(**dict(row) | {"measures": msgspec.json.decode(row["measures"])}) for row in rows]
+
+
+_TASKS = """
+    SELECT t.id, t.kind, o.code AS source, s.code AS site, t.part, t.measures::text AS measures, t.title, t.owner, t.asked_of, t.newest_on,
+           t.opened_at, t.due_at, t.state, t.closed_at, t.note
+    FROM data_task t LEFT JOIN source o ON o.id = t.source LEFT JOIN site s ON s.id = t.site
+    WHERE ($1::text IS NULL OR t.state = $1) AND ($2::text IS NULL OR t.kind = $2) AND ($3::text IS NULL OR o.code = $3)
+    ORDER BY t.due_at, t.id
+"""
+
+
 # Files
 
 

@@ -286,7 +286,33 @@ def window_of(query: str) -> tuple[str, tuple[str, ...]]:
     return _IN_SQL.sub(number, query), tuple(names)
 
 
-Reader = HttpJson | FileReader | PostgreSql
+class Webhook(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="type", tag="webhook"):
+    """Signed messages that the source sends to `/hooks/SOURCE` by itself, in the format of Standard Webhooks.
+
+    Several `secrets` hold at once while one is being replaced. `rows` is the path of the list of rows; left out, the body is the list, or
+    holds one list of objects, or is a single row.
+    """
+
+    secrets: Annotated[tuple[Secret, ...], Meta(min_length=1, max_length=5)]
+    rows: Text | None = None
+    tolerance_s: Annotated[int, Meta(ge=1, le=3600)] = 300
+    """How old a message may be when it comes; a copy of one that is older is refused."""
+    limits: Limits = field(default_factory=Limits)
+
+
+class Manual(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="type", tag="manual"):
+    """Figures that people type in or upload. Each time the source's schedule falls due, that becomes a task of the owner's, due after
+    `due_h` hours.
+    """
+
+    asked_of: Literal["client", "vendor"] = "client"
+    due_h: Annotated[int, Meta(ge=1, le=24 * 62)] = 48
+    limits: Limits = field(default_factory=Limits)
+
+
+HandedIn = Webhook | Manual
+
+Reader = HttpJson | FileReader | PostgreSql | Webhook | Manual
 """A further kind of reader is a further class here and a branch of `intake.pull`."""
 
 
@@ -495,6 +521,8 @@ class Freshness(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     """How old the newest data may be, in hours after the end of their span, before somebody is told."""
 
     late_after_h: Annotated[int, Meta(ge=1, le=24 * 366)] = 48
+    due_h: Annotated[int, Meta(ge=1, le=24 * 62)] = 24
+    """How many hours the owner has to see to it."""
 
 
 class Rows(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

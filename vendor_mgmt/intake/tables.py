@@ -131,6 +131,59 @@ class SourceFile(Table):
     source_file_one_content = Unique([source, version, name, sha256])
 
 
+class Incoming(Table):
+    """Something that was handed in instead of being fetched: a signed message, an uploaded file, a row typed in. Each id is taken once.
+
+    Its rows, reduced to the columns that may be kept, wait here until a pull takes them in; from then on they are in its raw answer.
+    """
+
+    id = BigSerial(primary_key=True)
+    source = ForeignKey(Source, null=False, default=None, on_delete=OnDelete.restrict)
+    message_id = Varchar(length=200, default=None, help_text="The sender's own number for it; of a file its SHA-256")
+    kind = Varchar(length=10, default=None)
+    sha256 = Varchar(length=64, default=None, help_text="Of the bytes as received")
+    received_bytes = BigInt(default=None)
+    rows_handed_in = Integer(default=None)
+    content = Bytea(null=True, default=None, help_text="zlib of a JSON list of rows; null once a pull has taken them in")
+    sent_at = Timestamptz(null=True, default=None, help_text="When the sender says it was sent, where that is signed")
+    received_at = Timestamptz(default=None)
+    actor = BigInt(null=True, default=None, help_text="Actor number of who handed it in; null for a machine")
+    pull = ForeignKey(Pull, null=True, default=None, on_delete=OnDelete.restrict, index=True)
+
+    incoming_one_message = Unique([source, message_id])
+    incoming_kind_is_known = Check("kind in ('webhook', 'upload', 'entry')")
+    incoming_waits_or_is_taken = Check("(content is null) = (pull is not null)")
+
+
+class DataTask(Table):
+    """Figures that somebody has to see to: to be entered by hand until a moment, or late.
+
+    open -> done, when they came or somebody says that it is settled; -> withdrawn, when they are no longer asked for.
+    """
+
+    id = BigSerial(primary_key=True)
+    kind = Varchar(length=10, default=None)
+    source = ForeignKey(Source, null=True, default=None, on_delete=OnDelete.restrict, help_text="Null: no source ever brought them")
+    site = ForeignKey(Site, null=True, default=None, on_delete=OnDelete.restrict, help_text="Null: every site of the source")
+    part = Varchar(length=80, default=None, help_text="The workstream; empty where figures are about the whole site")
+    measures = JSONB(default=None)
+    title = Text(default=None)
+    owner = Text(default=None, help_text="A role of the client's or the vendor's, never a person's name")
+    asked_of = Varchar(length=10, default=None)
+    newest_on = Date(null=True, default=None, help_text="First day of the newest span that had a value when the task was opened")
+    opened_at = Timestamptz(default=None)
+    due_at = Timestamptz(default=None)
+    state = Varchar(length=10, default=None)
+    closed_at = Timestamptz(null=True, default=None)
+    closed_by = BigInt(null=True, default=None, help_text="Actor number; null where the figures came")
+    note = Text(null=True, default=None)
+
+    data_task_kind_is_known = Check("kind in ('entry', 'late')")
+    data_task_asked_of_is_known = Check("asked_of in ('client', 'vendor')")
+    data_task_state_is_known = Check("state in ('open', 'done', 'withdrawn')")
+    data_task_closed_has_a_moment = Check("(state = 'open') = (closed_at is null)")
+
+
 class RefusedRow(Table):
     """Quarantine: a row that was not believed, with what it said and why. Personal columns never get here: they were dropped before.
 
