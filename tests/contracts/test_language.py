@@ -35,10 +35,6 @@ def test_a_contract_of_the_page_reads_checks_and_survives_writing(block: str) ->
     assert read(write(contract), Contract, name="again.yaml").required() == contract
 
 
-def test_the_cookbook_holds_six_annexes() -> None:
-    assert sum("contract: BOOK-" in block for block in BLOCKS) == 6
-
-
 def test_every_requirement_stands_in_the_table_once_with_a_test_that_exists() -> None:
     assert [row[0] for row in rows()] == REQUIREMENTS
     for row in rows():
