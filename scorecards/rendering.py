@@ -314,13 +314,17 @@ def key_in_file(path: Path) -> str | None:
     """The key under which a PDF was rendered, read from its identifier; ``None`` where the file is missing, cut off, or not ours."""
     try:
         with path.open("rb") as file:
-            file.seek(0, os.SEEK_END)
-            file.seek(max(file.tell() - 4096, 0))
-            tail = file.read()
+            file.seek(max(path.stat().st_size - 1024, 0))
+            end = re.search(rb"startxref\s+(\d+)\s+%%EOF\s*$", file.read())
+            if end is None:
+                return None
+            # The identifier stands where the table of objects begins, which is the longer the more pages there are.
+            file.seek(int(end[1]))
+            head = file.read(4096)
     except OSError:
         return None
-    found = re.findall(rb"/ID\s*\[\s*\(([0-9a-f]{64}(?:-[0-9a-f]{6})?)\)", tail)
-    return found[-1].decode() if found and b"%%EOF" in tail[-32:] else None
+    found = re.search(rb"/ID\s*\[\s*\(([0-9a-f]{64}(?:-[0-9a-f]{6})?)\)", head)
+    return found[1].decode() if found else None
 
 
 def write_file(path: Path, pdf: bytes) -> None:

@@ -4,14 +4,16 @@ A command's module is imported when the command is used, so that `vendor-mgmt sc
 without them.
 
 Exit codes, for every command: 0 done; 1 done, and something was found that a person should look at; 2 the input cannot be used (an
-option, a setting, a document); 3 this machine lacks something (a server, a package, a right). Each `--help` says what they mean there.
+option, a setting, a document); 3 this machine lacks something (a server, a package, a right); 130 Ctrl-C came before it was done. Each
+`--help` says what they mean there.
 """
 
 from __future__ import annotations
 
 import importlib
+import signal
 import sys
-from typing import NamedTuple
+from typing import IO, Any, NamedTuple
 
 import click
 
@@ -64,11 +66,30 @@ class Commands(click.Group):
                 return command
         return None
 
+    def invoke(self, ctx: click.Context) -> Any:
+        """As click does it, but Ctrl-C ends a command with a sentence and the code that a shell expects, wherever it was."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt as interrupt:
+            raise Stopped from interrupt
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """As click does it, but from the list, so that `--help` imports nothing."""
         del ctx
         with formatter.section("Commands"):
             formatter.write_dl([(listed.name, listed.help) for listed in COMMANDS])
+
+
+class Stopped(click.ClickException):
+    """Ctrl-C came before the command was done."""
+
+    exit_code = 128 + signal.SIGINT
+
+    def __init__(self) -> None:
+        super().__init__("Stopped before it was done.")
+
+    def show(self, file: IO[Any] | None = None) -> None:
+        click.echo(self.message, file=file, err=file is None)
 
 
 def _keep_lines(command: click.Command) -> None:

@@ -37,6 +37,9 @@ logger = logging.getLogger(__name__)
 
 STOPPED = 0
 
+CUT_SHORT = 128
+"""And the number of the signal: the exit code of what a signal ended before it was done."""
+
 DRAIN_S = 1
 """How long requests that are under way may take once the service is asked to stop."""
 
@@ -78,14 +81,21 @@ def serve(
 ) -> int:
     """`run` with a database server that the caller has started, in the main thread, and will stop.
 
-    `before` is awaited with the schema up to date and the pool open, before anybody is served; a signal cancels it. The exit code is 0, or
-    3 where the embedded database ended by itself: a supervisor should start the whole anew.
+    `before` is awaited with the schema up to date and the pool open, before anybody is served; a signal cancels it. The exit code is 0; 3
+    where the embedded database ended by itself: a supervisor should start the whole anew; or, if a signal cut `before` short, 128 and the
+    signal's number, as a shell has it.
     """
     with contextlib.ExitStack() as stack:
         if listener is None:
             settings, listener = stack.enter_context(listening(settings))
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             return runner.run(_serve(settings, server, listener, on_ready, before))
+
+
+def prepare(settings: Settings, server: Server, before: Before) -> int:
+    """What `serve` does before it serves, and nothing more. The exit codes are the same."""
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(_serve(settings, server, None, lambda _: None, before))
 
 
 @contextlib.contextmanager
@@ -110,23 +120,25 @@ def listening(settings: Settings) -> Iterator[tuple[Settings, socket.socket]]:
         yield msgspec.structs.replace(settings, port=listener.getsockname()[1]), listener
 
 
-async def _serve(settings: Settings, server: Server, listener: socket.socket, on_ready: Ready, before: Before | None) -> int:
+async def _serve(settings: Settings, server: Server, listener: socket.socket | None, on_ready: Ready, before: Before | None) -> int:
     for chatty in ("uvicorn", "procrastinate"):
         # They tell of starting and stopping, which we do ourselves.
         logging.getLogger(chatty).setLevel(max(logging.WARNING, logging.getLogger().level))
     stopping = asyncio.Event()
-    async with _asked_to_stop(stopping), following(server, stopping) as followed:
-        await _prepare(settings, server, stopping, followed, before)
-        if not stopping.is_set() and "web" in settings.roles:
+    async with _asked_to_stop(stopping) as asked, following(server, stopping) as followed:
+        is_prepared = await _prepare(settings, server, stopping, followed, before)
+        if stopping.is_set() or listener is None:
+            pass
+        elif "web" in settings.roles:
             await _serve_web(settings, server, listener, stopping, followed, on_ready)
-        elif not stopping.is_set():
+        else:
             app = _create_app(settings, server, stopping, followed)
             async with app.lifespan():
                 logger.info("Working without web pages", extra={"roles": ",".join(settings.roles)})
                 await stopping.wait()
         if followed.has_ended:
             return DATABASE_ENDED
-    return STOPPED
+    return STOPPED if is_prepared or before is None else CUT_SHORT + asked[0]
 
 
 def _create_app(settings: Settings, server: Server, stopping: asyncio.Event, followed: Followed) -> Litestar:
@@ -135,8 +147,8 @@ def _create_app(settings: Settings, server: Server, stopping: asyncio.Event, fol
     return app
 
 
-async def _prepare(settings: Settings, server: Server, stopping: asyncio.Event, followed: Followed, before: Before | None) -> None:
-    """Bring the schema up to date and do what is to be done first, unless it is asked to stop meanwhile."""
+async def _prepare(settings: Settings, server: Server, stopping: asyncio.Event, followed: Followed, before: Before | None) -> bool:
+    """Bring the schema up to date and do what is to be done first, unless it is asked to stop meanwhile; say whether it is done."""
 
     async def prepare() -> None:
         await migrating.migrate(server.owner_url)
@@ -156,7 +168,7 @@ async def _prepare(settings: Settings, server: Server, stopping: asyncio.Event, 
                 if before is not None or server.embedded is None or not await followed.moved(EMBEDDED_BACK_S):
                     raise
 
-    await _unless(stopping, until_it_holds())
+    return await _unless(stopping, until_it_holds())
 
 
 async def _serve_web(
@@ -206,15 +218,21 @@ class _Web(uvicorn.Server):
 
 
 @contextlib.asynccontextmanager
-async def _asked_to_stop(stopping: asyncio.Event) -> AsyncIterator[None]:
-    """Set `stopping` at the first signal. Further ones are ignored, and stay ignored: stopping is bounded, and cutting it short would lose
-    work.
+async def _asked_to_stop(stopping: asyncio.Event) -> AsyncIterator[list[int]]:
+    """Set `stopping` at the first signal, whose number is then in the list. Further ones are ignored, and stay ignored: stopping is
+    bounded, and cutting it short would lose work.
     """
     loop = asyncio.get_running_loop()
+    asked: list[int] = []
+
+    def ask(number: int) -> None:
+        asked.append(number)
+        stopping.set()
+
     for number in SIGNALS:
-        loop.add_signal_handler(number, stopping.set)
+        loop.add_signal_handler(number, ask, number)
     try:
-        yield
+        yield asked
     finally:
         for number in SIGNALS:
             loop.remove_signal_handler(number)
@@ -222,8 +240,10 @@ async def _asked_to_stop(stopping: asyncio.Event) -> AsyncIterator[None]:
             signal.signal(number, signal.SIG_IGN)
 
 
-async def _unless(stopping: asyncio.Event, work: Awaitable[None]) -> None:
-    """Await the work, and cancel it when it is asked to stop. What the work raises is raised, unless the stopping caused it."""
+async def _unless(stopping: asyncio.Event, work: Awaitable[None]) -> bool:
+    """Await the work, and cancel it when it is asked to stop; say whether it was done. What the work raises is raised, unless the stopping
+    caused it.
+    """
     doing = asyncio.ensure_future(work)
     stop = asyncio.ensure_future(stopping.wait())
     try:
@@ -232,5 +252,6 @@ async def _unless(stopping: asyncio.Event, work: Awaitable[None]) -> None:
             doing.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await doing
+        return not doing.cancelled()
     finally:
         stop.cancel()

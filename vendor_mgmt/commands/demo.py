@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import signal
 import sys
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
@@ -23,6 +24,7 @@ from vendor_mgmt import database, migrating, serving
 from vendor_mgmt.access import actors
 from vendor_mgmt.access.scope import Scope
 from vendor_mgmt.commands import begin
+from vendor_mgmt.errors import Unavailable
 from vendor_mgmt.escalations import queries as ticket_queries
 from vendor_mgmt.example import playing
 from vendor_mgmt.intake import pull as intake_pull
@@ -51,8 +53,10 @@ def command(*, once: bool, fresh: bool, out: Path, today: datetime | None, port:
 
     \b
     Exit codes:
-      0  done, or stopped by Ctrl-C
-      3  this machine lacks something; the message says what
+      0    done, or stopped while it served
+      2    an option or a setting cannot be used
+      3    this machine lacks something; the message says what
+      130  stopped by Ctrl-C before it was done (143 by SIGTERM)
     """
     given = {} if port is None else {"port": port}
     settings = begin(outbound_allow_private=True, **given)
@@ -60,75 +64,126 @@ def command(*, once: bool, fresh: bool, out: Path, today: datetime | None, port:
     folder = f"demo-{day:%Y-%m}" + (f"-{datetime.now(UTC):%d%H%M%S}" if fresh else "")
     settings = msgspec.structs.replace(settings, data_dir=settings.data_dir / folder, database_url=None, owner_database_url=None)
     console = Console()
-    code = 0
+    demo = _Demo(settings=settings, today=day, out=out, console=console)
     try:
-        with playing.reporting_systems(day) as address, contextlib.ExitStack() as stack:
-            if not once:
-                settings, listener = stack.enter_context(serving.listening(settings))
-            server = stack.enter_context(database.server(settings))
-
-            async def before(_server: object = None) -> None:
-                await _prepare(settings, day, address, out, console)
-
-            if once:
-                asyncio.run(_once(server, before))
-            else:
-                code = serving.serve(
-                    settings, server, listener=listener, before=before, on_ready=lambda url: _ready(console, url)
-                )
-    except KeyboardInterrupt:
-        console.print("Stopped.")
+        code = demo.run(once=once)
+    except _BeginAnew as why:
+        console.print(f"{why} It is played anew; what was there is in {_set_aside(settings.data_dir)}", soft_wrap=True)
+        code = demo.run(once=once)
+    if code > serving.CUT_SHORT:
+        click.echo("Stopped before it was done; the next run begins anew.", err=True)
     sys.exit(code)
 
 
-async def _once(server: database.Server, before: object) -> None:
-    await migrating.migrate(server.owner_url)
-    async with database.pool(server.url):
-        await before()  # type: ignore[operator]
+class _BeginAnew(Exception):  # noqa: N818 - the reason, in a sentence
+    """What is in the folder is no portfolio that can be shown."""
 
 
-def _ready(console: Console, url: str) -> None:
-    console.print(f"\nServing on [bold]{url}[/bold]  (Ctrl-C stops everything)", soft_wrap=True)
+def _set_aside(folder: Path) -> Path:
+    """Give the folder another name and return it. Nothing is deleted: somebody may have made something of it."""
+    aside = folder.with_name(f"{folder.name}.old-{datetime.now(UTC):%Y%m%dT%H%M%S}")
+    folder.rename(aside)
+    return aside
 
 
-async def _prepare(settings: Settings, today: date, address: str, out: Path, console: Console) -> None:
-    """Plays the portfolio unless it was played, renders what is missing, and prints the summary."""
-    intake_pull.configure(allow_private=True, root=settings.data_dir)
-    with _progress(console) as tell:
-        if not await _was_played(today):
-            await playing.play(today, address, settings.data_dir / "drops", tell)
-        async with database.transaction() as connection:
-            cards = [one.document for one in await scorecard_queries.latest_scorecards(connection)]
-        # The renderer waits for its workers; the event loop must go on meanwhile, so that Ctrl-C is heard.
-        with Renderer(workers=settings.pdf_workers) as renderer:
-            files = await asyncio.to_thread(playing.render_all, renderer, cards, out, tell)
-    await _summary(console, cards, files)
+class _Demo(msgspec.Struct, frozen=True, kw_only=True):
+    """What a run is about."""
+
+    settings: Settings
+    today: date
+    out: Path
+    console: Console
+
+    @property
+    def played_file(self) -> Path:
+        """Written once the portfolio is played to its end."""
+        return self.settings.data_dir / "played"
+
+    def run(self, *, once: bool) -> int:
+        """Everything from the start of the first process to the end of the last; the exit code."""
+        for number in serving.SIGNALS:
+            # Until the event loop hears them.
+            signal.signal(number, _interrupt)
+        with contextlib.ExitStack() as stack:
+            settings, listener = self.settings, None
+            if not once:
+                settings, listener = stack.enter_context(serving.listening(settings))
+            self._say("Starting the vendors' reporting systems")
+            address = stack.enter_context(playing.reporting_systems(self.today))
+            self._say("Starting the database")
+            server = stack.enter_context(database.server(settings))
+            assert server.embedded is not None
+            if not server.embedded.is_owner and not self.played_file.exists():
+                raise Unavailable(
+                    f"Another process is playing the portfolio in {settings.data_dir}. Wait until it is done, or play another one with "
+                    "--fresh."
+                )
+
+            async def before(_server: object) -> None:
+                await self._prepare(settings, address)
+
+            try:
+                if once:
+                    return serving.prepare(settings, server, before)
+                return serving.serve(settings, server, listener=listener, before=before, on_ready=self._ready)
+            except migrating.AnotherHistory:
+                raise _BeginAnew("The portfolio in this folder was played by another version of the program.") from None
+
+    def _say(self, what: str) -> None:
+        self.console.print(f"{what} …", soft_wrap=True)
+
+    def _ready(self, url: str) -> None:
+        self.console.print(f"\nServing on [bold]{url}[/bold]  (Ctrl-C stops everything)", soft_wrap=True)
+
+    async def _prepare(self, settings: Settings, address: str) -> None:
+        """Plays the portfolio unless it was played, renders what is missing, and prints the summary."""
+        intake_pull.configure(allow_private=True, root=settings.data_dir)
+        with _progress(self.console) as tell:
+            if not self.played_file.exists():
+                if await _has_begun():
+                    raise _BeginAnew("The portfolio in this folder was not played to its end.")
+                await playing.play(self.today, address, settings.data_dir / "drops", tell)
+                self.played_file.touch()
+            async with database.transaction() as connection:
+                cards = [one.document for one in await scorecard_queries.latest_scorecards(connection)]
+            # The renderer waits for its workers; the event loop must go on meanwhile, so that Ctrl-C is heard.
+            with Renderer(workers=settings.pdf_workers) as renderer:
+                papers = await asyncio.to_thread(playing.render_all, renderer, cards, self.out, tell)
+        await _summary(self.console, cards, papers)
 
 
-async def _was_played(today: date) -> bool:
+def _interrupt(_number: int, _frame: object) -> None:
+    """End this process through every `finally`, at whichever signal comes first; further ones must not cut that short."""
+    for number in serving.SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
+    raise KeyboardInterrupt
+
+
+async def _has_begun() -> bool:
     async with database.transaction() as connection:
-        played: bool = await connection.fetchval(
-            "SELECT EXISTS (SELECT FROM scorecard WHERE period_until = $1)", today.replace(day=1)
-        )
-    return played
+        begun: bool = await connection.fetchval("SELECT EXISTS (SELECT FROM calendar_version) OR EXISTS (SELECT FROM contract)")
+    return begun
 
 
 @contextlib.contextmanager
 def _progress(console: Console) -> Iterator[playing.Tell]:
-    """A bar for each step, in the order in which the steps report."""
+    """A bar for each step, in the order in which the steps report; where there is no terminal, a line at its begin and its end."""
     columns = (TextColumn("{task.description:<32}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=console) as progress:
+    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
         tasks: dict[str, TaskID] = {}
 
         def tell(step: str, done: int, total: int) -> None:
-            if step not in tasks:
+            is_first = step not in tasks
+            if is_first:
                 tasks[step] = progress.add_task(step, total=total)
             progress.update(tasks[step], completed=done)
+            if not console.is_terminal and (is_first or done == total):
+                console.print(f"{step}: {done} of {total}", soft_wrap=True)
 
         yield tell
 
 
-async def _summary(console: Console, cards: list[Scorecard], files: dict[str, Path]) -> None:
+async def _summary(console: Console, cards: list[Scorecard], papers: dict[str, playing.Paper]) -> None:
     async with database.transaction() as connection:
         scope = Scope.everything(await actors.service(connection))
         tickets = await ticket_queries.listed(connection, scope, limit=1000)
@@ -137,7 +192,7 @@ async def _summary(console: Console, cards: list[Scorecard], files: dict[str, Pa
             "(SELECT count(*) FROM scorecard) AS scorecards, (SELECT count(*) FROM revision WHERE number > 0) AS revisions, "
             "(SELECT count(*) FROM ticket) AS tickets"
         )
-    table = Table("site", "score", "standing", "credit", "open tickets", title="The latest month")
+    table = Table("site", "score", "standing", "credit", "open tickets", "PDF", title="The latest month")
     for card in sorted(cards, key=lambda one: one.score if one.score is not None else -1):
         total = next((one for one in card.totals if one.scope == card.scope), None)
         mine = [ticket for ticket in tickets if ticket.site == card.site]
@@ -147,9 +202,15 @@ async def _summary(console: Console, cards: list[Scorecard], files: dict[str, Pa
             card.standing or "–",
             "–" if total is None or total.credit is None else formats.money(total.credit, card.currency, "en"),
             ", ".join(f"level {ticket.level}" for ticket in mine) or "none",
+            "kept" if papers[card.number].was_kept else "written",
         )
     console.print(table)
-    console.print(f"{len(files)} PDFs, one for each site, in {next(iter(files.values())).parent}/", soft_wrap=True)
+    kept = sum(paper.was_kept for paper in papers.values())
+    console.print(
+        f"{len(papers)} PDFs, one for each site, in {next(iter(papers.values())).file.parent}/: {len(papers) - kept} written, "
+        f"{kept} kept because nothing in them changed.",
+        soft_wrap=True,
+    )
     assert counts is not None
     console.print(
         f"{counts['measurements']} measurements in {counts['pulls']} pulls; {counts['scorecards']} scorecards, "

@@ -24,7 +24,7 @@ from contracts.business_time import Calendar
 from contracts.document import Contract
 from contracts.reading import read
 from scorecards import queries as scorecard_queries
-from scorecards.rendering import Job, Renderer
+from scorecards.rendering import Job, Renderer, key_in_file, write_file
 from scorecards.scorecard import Scorecard
 from vendor_mgmt import closing
 from vendor_mgmt.access import actors
@@ -279,23 +279,33 @@ async def play(today: date, address: str, folder: Path, tell: Tell) -> Played:
     )
 
 
-def render_all(renderer: Renderer, scorecards: list[Scorecard], out: Path, tell: Tell) -> dict[str, Path]:
-    """One PDF for each scorecard, in the vendor's edition; returns the file of each number."""
-    out.mkdir(parents=True, exist_ok=True)
+class Paper(msgspec.Struct, frozen=True, kw_only=True):
+    """The PDF of a scorecard, and whether it lay there already as it has to be."""
+
+    file: Path
+    was_kept: bool
+
+
+def render_all(renderer: Renderer, scorecards: list[Scorecard], out: Path, tell: Tell) -> dict[str, Paper]:
+    """One PDF for each scorecard, in the vendor's edition, by number. A file that holds the very same is kept."""
     jobs = [Job(card=card) for card in scorecards]
-    written: dict[str, Path] = {}
+    there: dict[str, Paper] = {}
 
     def told(done: int, _answer: object) -> None:
         tell("scorecards rendered", done, len(jobs))
 
-    for job, answer in zip(jobs, renderer.batch(jobs, on_progress=told), strict=True):
-        if answer.pdf is None:
+    def file_of(job: Job) -> Path:
+        return out / f"{file_name(job.card)}.pdf"
+
+    answers = renderer.batch(jobs, is_kept=lambda job: key_in_file(file_of(job)) == job.key, on_progress=told)
+    for job, answer in zip(jobs, answers, strict=True):
+        if answer.pdf is not None:
+            write_file(file_of(job), answer.pdf)
+        elif not answer.was_kept:
             message = f"{answer.number} was not rendered: {answer.error}"
             raise RuntimeError(message)
-        path = out / f"{file_name(job.card)}.pdf"
-        path.write_bytes(answer.pdf)
-        written[answer.number] = path
-    return written
+        there[answer.number] = Paper(file=file_of(job), was_kept=answer.was_kept)
+    return there
 
 
 def file_name(card: Scorecard) -> str:
