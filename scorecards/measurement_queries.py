@@ -346,6 +346,55 @@ async def stage(connection: Connection, lines: bytes) -> None:
 STAGED_COLUMNS = ["series", "grain", "starts_on", "starts_at", "value", "n", "reported_at", "row_number"]
 
 
+async def begin_staging_events(connection: Connection) -> None:
+    """Make the temporary table for rows that are single events, to be counted into what is staged by `count_events`."""
+    await connection.execute(_BEGIN_STAGING_EVENTS)
+
+
+_BEGIN_STAGING_EVENTS = """
+    DROP TABLE IF EXISTS pg_temp.staged_event;
+    CREATE TEMPORARY TABLE staged_event (
+        series int NOT NULL, grain smallint NOT NULL, starts_on date NOT NULL, starts_at timestamptz, value numeric, counted text,
+        reported_at timestamptz, row_number int NOT NULL, key text NOT NULL
+    );
+"""
+
+
+async def stage_events(connection: Connection, lines: bytes) -> None:
+    r"""Copy what events add to measures. `lines` is text as `COPY` reads it: `STAGED_EVENT_COLUMNS`, separated by tabs."""
+
+    async def source() -> AsyncIterator[bytes]:
+        yield lines
+
+    await connection.copy_to_table("staged_event", source=source(), columns=STAGED_EVENT_COLUMNS, schema_name="pg_temp", format="text")
+
+
+STAGED_EVENT_COLUMNS = ["series", "grain", "starts_on", "starts_at", "value", "counted", "reported_at", "row_number", "key"]
+
+
+async def count_events(
+    connection: Connection, distinct: Sequence[int], first_on: date | None, until_on: date | None
+) -> None:
+    """Count staged events into staged measurements; of the series in `distinct`, how many different ones there are.
+
+    An event that came several times counts as it came last. Days outside of what was asked for came in part, and are left out.
+    """
+    await connection.execute("ANALYZE staged_event")
+    await connection.execute(_COUNT_EVENTS, list(distinct), first_on, until_on)
+
+
+_COUNT_EVENTS = """
+    INSERT INTO staged_measurement (series, grain, starts_on, starts_at, value, row_number)
+    SELECT e.series, e.grain, e.starts_on, e.starts_at,
+           CASE WHEN e.series = ANY ($1) THEN count(DISTINCT e.counted) ELSE sum(e.value) END, min(e.row_number)
+    FROM staged_event e
+    JOIN (SELECT DISTINCT ON (key) key, row_number FROM staged_event ORDER BY key, reported_at DESC NULLS LAST, row_number DESC) last
+      ON last.key = e.key AND last.row_number = e.row_number
+    WHERE ($2::date IS NULL OR e.starts_on >= $2) AND ($3::date IS NULL OR e.starts_on < $3)
+    GROUP BY e.series, e.grain, e.starts_on, e.starts_at
+"""
+
+
 async def settle_duplicates(connection: Connection) -> tuple[int, list[Conflict]]:
     """Leave one staged row per span. Returns how many repetitions were dropped, and the rows that contradict an earlier one.
 

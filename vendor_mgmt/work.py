@@ -72,3 +72,4 @@ async def forget(days: int) -> None:
     """Drop the content of raw answers that are older than the retention and that no newer pull rests on."""
     async with transaction() as connection:
         await intake.forget_raw_answers(connection, datetime.now(UTC) - timedelta(days=days))
+        await intake.forget_persons(connection, datetime.now(UTC) - timedelta(days=intake.PERSONS_DAYS))

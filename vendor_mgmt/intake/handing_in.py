@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -97,14 +97,15 @@ def _rows_of(document: Source, reader: Webhook, body: bytes) -> list[Any]:
     if not isinstance(found, list):
         where = f" at `{reader.rows}`" if reader.rows else ""
         raise Unreadable(f"The body has no list of rows{where}.")
-    pick = picker(document.kept_columns)
-    return [_kept(document, pick(row)) for row in found]
+    pick, persons = picker(document.kept_columns), pull.pseudonymiser(document)
+    return [_kept(document, pick(row), persons) for row in found]
 
 
-def _kept(document: Source, row: Row) -> Any:
+def _kept(document: Source, row: Row, persons: Callable[[Row], Row] | None) -> Any:
     """A row with the columns that may be kept; what is none stays what it is, or is forgotten where the source says so."""
+    row = row if persons is None else persons(row)
     if isinstance(row, BrokenRow):
-        return None if document.rows.broken == "forget" or row.content is ABSENT else row.content
+        return None if document.rows.broken == "forget" or persons is not None or row.content is ABSENT else row.content
     return {name: cell for name, cell in zip(document.kept_columns, row, strict=True) if cell is not ABSENT}
 
 
@@ -127,7 +128,8 @@ async def upload(source: str, path: Path, *, actor: int) -> tuple[RunResult, pul
             pages = workbook.read(document, Xlsx(folder=folder, limits=limits), file)
         case other:
             raise Unreadable(f"A file that ends in {other or 'nothing'} cannot be taken in; hand in .csv, .tsv, .jsonl or .xlsx.")
-    rows = [_kept(document, row) async for page in pages for row in page.rows]
+    persons = pull.pseudonymiser(document)
+    rows = [_kept(document, row, persons) async for page in pages for row in page.rows]
     return await _hand_in(stored, rows, kind="upload", message_id=sha256, sha256=sha256, received_bytes=len(content), actor=actor)
 
 

@@ -7,9 +7,11 @@ dimensions and measure means, because a source says the same few words a hundred
 from __future__ import annotations
 
 import contextlib
+import hashlib
+import hmac
 import itertools
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final
@@ -19,7 +21,7 @@ import msgspec
 
 from contracts.period import zone_named
 from scorecards.series import GRAINS, SeriesKey, canonical
-from vendor_mgmt.intake.source import Cell, Check, Code, Day, Moment, Number, Source, Then
+from vendor_mgmt.intake.source import Cell, Check, Code, Day, Events, Moment, Number, Source, Then, Where
 
 
 class KnownSite(msgspec.Struct, frozen=True, kw_only=True):
@@ -119,7 +121,7 @@ def _shortened(content: Any) -> Any:
 
 
 IN_ROWS: Final = frozenset(
-    {"not_a_row", "missing_column", "bad_word", "bad_date", "bad_value"}
+    {"not_a_row", "missing_column", "missing_key", "bad_word", "bad_date", "bad_value"}
     | {"unknown_site", "unknown_measure", "unknown_code", "unknown_grain"}
 )
 """What is found when a row cannot be read, whatever the checks of its source say."""
@@ -171,17 +173,22 @@ class Mapper:
         self.source = source
         self.known = known
         self.columns = source.kept_columns
+        unpivot = source.mapping.unpivot
+        # Behind the columns that are kept stand those that `unpivot` makes.
+        columns = self.columns if unpivot is None else (*self.columns, unpivot.heading, unpivot.value)
         self.series: list[SeriesKey] = []
         self._positions: dict[SeriesKey, int] = {}
         self._places: dict[Any, _Place | _RefusedCell] = {}
         self._spans: dict[Any, _Span | _RefusedCell] = {}
         self._moments: dict[Any, str | _RefusedCell] = {}
-        self._at = {name: position for position, name in enumerate(self.columns)}
+        self._at = {name: position for position, name in enumerate(columns)}
         mapping = source.mapping
+        self._across = None if unpivot is None else [(name, self._at[name]) for name in unpivot.columns]
+        self.events = None if mapping.events is None else EventCounter(mapping.events, self._at)
         self._codes = {name: _by_their_name(codes) for name, codes in source.codes.items()}
         used = {cell.codes for cell in (mapping.site, *mapping.dimensions.values(), *filter(None, [mapping.measure])) if cell.codes}
         dated = any(code.from_ or code.until for name in used for code in source.codes[name])
-        span_column = (mapping.span.starts_on or mapping.span.starts_at).column  # type: ignore[union-attr] # one of them is there
+        span_column = (mapping.span.starts_on or mapping.span.starts_at or mapping.span.day_of).column  # type: ignore[union-attr] # one is there
         self._span_column = None if span_column is None else self._at[span_column]
         grain = mapping.span.grain
         words = [
@@ -196,7 +203,11 @@ class Mapper:
         self._key = _picker(key_columns)
         self._known_at_column = None if mapping.known_at is None else self._at[mapping.known_at.column]
         self._read_span: Callable[[Any], _Span] = (
-            _day_reader(mapping.span.starts_on) if mapping.span.starts_on is not None else _moment_span_reader(mapping.span.starts_at)
+            _day_reader(mapping.span.starts_on)
+            if mapping.span.starts_on is not None
+            else _day_of_reader(mapping.span.day_of)
+            if mapping.span.day_of is not None
+            else _moment_span_reader(mapping.span.starts_at)
         )
         self._read_known_at = None if mapping.known_at is None else _moment_reader(mapping.known_at)
         self._future = next((check.then for check in source.checks_in_force if check.check == "future"), None)
@@ -215,7 +226,7 @@ class Mapper:
             places.clear()
         if len(spans) > _MEMORY:
             spans.clear()
-        for row_number, row in enumerate(rows, first_row):
+        for row_number, row in enumerate(rows, first_row) if self._across is None else self._unpivoted(rows, first_row):
             span: _Span | _RefusedCell | None = None
             try:
                 if isinstance(row, BrokenRow):
@@ -237,6 +248,11 @@ class Mapper:
                 if span.starts_on > place.today and self._future is not None:  # type: ignore[union-attr]
                     self._act(self._future, "future", _future(span, place), row_number, flagged)  # type: ignore[arg-type]
                 reported_at = published if known_at_column is None else self._reported_at(row[known_at_column])
+                if self.events is not None:
+                    for target, (amount, counted) in zip(place.targets, self.events.amounts(row), strict=True):  # type: ignore[union-attr]
+                        line = f"\t{place.grain}\t{span.text}\t{amount}\t{counted}\t{reported_at}\t{row_number}\t{self.events.key(row)}\n"  # type: ignore[union-attr]
+                        staged.append((target.series, line))
+                    continue
             except _RefusedCell as cell:
                 refused.append(self._refusal(row_number, cell, row, span))
                 continue
@@ -255,6 +271,19 @@ class Mapper:
                 line = f"\t{place.grain}\t{span.text}\t{text}\t{n}\t{reported_at}\t{row_number}\n"  # type: ignore[union-attr]
                 staged.append((target.series, line))
         return Mapped(staged=staged, refused=refused, flagged=flagged)
+
+    def _unpivoted(
+        self, rows: Sequence[tuple[Any, ...] | BrokenRow], first_row: int
+    ) -> Iterator[tuple[int, tuple[Any, ...] | BrokenRow]]:
+        """Each row once for each of the columns that go across, with the heading and the cell behind it."""
+        across = self._across or ()
+        for row_number, row in enumerate(rows, first_row):
+            if isinstance(row, BrokenRow):
+                yield row_number, row
+                continue
+            for heading, position in across:
+                if row[position] is not ABSENT:
+                    yield row_number, (*row, heading, row[position])
 
     def _place(self, key: Any, row: tuple[Any, ...], span: _Span | _RefusedCell) -> _Place | _RefusedCell:
         try:
@@ -287,7 +316,9 @@ class Mapper:
             grain_number = GRAINS[word]
         else:
             grain_number = GRAINS[grain]
-        if mapping.measure is not None and mapping.value is not None:
+        if self.events is not None:
+            wanted = [(measure, _COUNTED) for measure in self.events.measures]
+        elif mapping.measure is not None and mapping.value is not None:
             wanted = [(self._word(mapping.measure, row, starts_on), mapping.value)]
         else:
             wanted = list(mapping.measures.items())
@@ -314,7 +345,8 @@ class Mapper:
         )
         is_plain = number.scale == 1 and all(check.check in ("negative", "whole") for check in checks)
         n_column = None if number.n is None else self._at[number.n]
-        return _Target(position, self._at[number.column], n_column, number, checks, is_plain)
+        column = 0 if self.events is not None else self._at[number.column]
+        return _Target(position, column, n_column, number, checks, is_plain)
 
     def _word(self, cell: Cell, row: tuple[Any, ...], starts_on: str | None) -> str:
         if cell.column is None:
@@ -392,8 +424,72 @@ class Mapper:
 
 
 def as_raw(columns: Iterable[str], row: Sequence[Any]) -> dict[str, Any]:
-    """A row as it is kept: its columns by name, without those the source did not send."""
-    return {name: cell for name, cell in zip(columns, row, strict=True) if cell is not ABSENT}
+    """A row as it is kept: its columns by name, without those the source did not send, and without those made by `unpivot`."""
+    return {name: cell for name, cell in zip(columns, row, strict=False) if cell is not ABSENT}
+
+
+_COUNTED: Final = Number(column="(counted)")
+
+
+class EventCounter:
+    """What one event adds to each measure that is counted."""
+
+    def __init__(self, events: Events, at: Mapping[str, int]) -> None:
+        self.measures = events.measures
+        self._at = at
+        self._key = at[events.key]
+        self._key_name = events.key
+
+    def key(self, row: tuple[Any, ...]) -> str:
+        """What tells events apart, as a digest: nothing but its being the same matters. Raises `_RefusedCell`."""
+        value = row[self._key]
+        if value is ABSENT or value is None or isinstance(value, bool | list | dict) or not str(value).strip():
+            raise _RefusedCell("missing_key", f"{_shown(value)} in `{self._key_name}` tells no event from another.")
+        return hashlib.blake2b(str(value).strip().encode("utf-8", "replace"), digest_size=16).hexdigest()
+
+    def amounts(self, row: tuple[Any, ...]) -> list[tuple[str, str]]:
+        """For each measure the amount, and what is counted as distinct, as `COPY` reads them. An event that does not meet the conditions
+        adds a zero, because it says that there was one that did not. Raises `_RefusedCell`.
+        """
+        self.key(row)
+        found = []
+        for counted in self.measures.values():
+            is_met = all(self._is_met(where, row) for where in counted.where)
+            if counted.distinct is not None:
+                word = row[self._at[counted.distinct]]
+                is_there = is_met and word is not ABSENT and word is not None and word != ""
+                found.append(("0", hashlib.blake2b(str(word).encode(), digest_size=16).hexdigest() if is_there else "\\N"))
+            elif not is_met:
+                found.append(("0", "\\N"))
+            elif counted.sum is not None:
+                found.append((_number(row[self._at[counted.sum.column]], counted.sum, counted.sum.column) or "\\N", "\\N"))
+            else:
+                found.append(("1", "\\N"))
+        return found
+
+    def _is_met(self, where: Where, row: tuple[Any, ...]) -> bool:
+        value = row[self._at[where.column]]
+        if value is ABSENT:
+            raise _RefusedCell("missing_column", f"The row has no column `{where.column}`.")
+        if where.one_of:
+            return str(value).strip().casefold() in {word.casefold() for word in where.one_of} if value is not None else False
+        text = _number(value, Number(column=where.column), where.column)
+        if text is None:
+            return False
+        number = Decimal(text)
+        return (
+            (where.at_least is None or number >= where.at_least)
+            and (where.above is None or number > where.above)
+            and (where.at_most is None or number <= where.at_most)
+            and (where.below is None or number < where.below)
+        )
+
+
+def pseudonym(key: bytes, value: Any) -> str | None:
+    """What stands for a person: the same for the same one under the same key, and good for nothing but being counted."""
+    if value is None or value is ABSENT or not str(value).strip():
+        return None
+    return "p-" + hmac.digest(key, str(value).strip().casefold().encode("utf-8", "replace"), hashlib.sha256).hex()[:32]
 
 
 def _by_their_name(codes: Iterable[Code]) -> dict[str, list[Code]]:
@@ -430,6 +526,19 @@ def _day_reader(day: Day) -> Callable[[Any], _Span]:
         else:
             found = _date_from_text(value, day)
         return _Span(f"{found.isoformat()}\t\\N", found.isoformat())
+
+    return read
+
+
+def _day_of_reader(moment: Moment) -> Callable[[Any], _Span]:
+    read_moment = _moment_reader(moment)
+    zone = zone_named(moment.zone or "UTC")
+
+    def read(value: Any) -> _Span:
+        if value is ABSENT:
+            raise _RefusedCell("missing_column", f"The row has no column `{moment.column}`.")
+        found = read_moment(value).astimezone(zone).date().isoformat()
+        return _Span(f"{found}\t\\N", found)
 
     return read
 

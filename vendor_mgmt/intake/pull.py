@@ -31,10 +31,10 @@ from vendor_mgmt import outbound
 from vendor_mgmt.database import transaction
 from vendor_mgmt.engine import DB
 from vendor_mgmt.intake import checks, queries
-from vendor_mgmt.intake.mapping import ABSENT, IN_ROWS, NOT_A_ROW, BrokenRow, Known, Mapper, Refusal, Stopped
+from vendor_mgmt.intake.mapping import ABSENT, IN_ROWS, NOT_A_ROW, BrokenRow, Known, Mapper, Refusal, Stopped, pseudonym
 from vendor_mgmt.intake.queries import StoredSource
 from vendor_mgmt.intake.readers import csv_file, files, http_json, json_lines, json_text, postgresql, workbook
-from vendor_mgmt.intake.readers.page import PAGE_ROWS, Asked, Found, KnownFiles, Page, ReadingFailed, picker
+from vendor_mgmt.intake.readers.page import PAGE_ROWS, Asked, Found, KnownFiles, Page, ReadingFailed, Row, picker, value_of
 from vendor_mgmt.intake.source import Code, Csv, FileReader, HandedIn, HttpJson, JsonLines, Manual, PostgreSql, Reader, Source, Xlsx
 from vendor_mgmt.intake.window import PullWindow, next_window
 from vendor_mgmt.jobs.runs import GiveUp, RunResult, Work, perform, register
@@ -282,6 +282,9 @@ async def repair_now(repair: Repair, *, created_by: int | None = None) -> tuple[
     """Map refused rows anew, corrected as the repair says, at once, in this process. Raises `Busy`, `NoSuchSource`, `CannotRepair`."""
     async with transaction() as connection:
         source = await queries.source_named(connection, repair.source)
+    if source.document.mapping.events is not None:
+        # One event alone would be counted as a whole day.
+        raise CannotRepair(f"Rows of {repair.source} are single events, which count only together. Correct what refused them, and pull.")
     kept = source.document.kept_columns
     if unknown := sorted({*repair.set, *(one.column for one in repair.map)} - set(kept)):
         raise CannotRepair(f"{repair.source} keeps no column {', '.join(unknown)}; it keeps {', '.join(kept)}.")
@@ -343,6 +346,7 @@ class _Pull:
         self.whole_files: list[Found] = []
         self.answer: tuple[str, str, str] | None = None
         """Address, SHA-256 and mark of the one answer of a source that has one."""
+        self.persons: Callable[[Row], Row] | None = None
         self.is_unmodified = False
         self.handed_in: list[int] = []
         self.failed_files: list[str] = []
@@ -367,6 +371,8 @@ class _Pull:
             # Raw answers and staged rows need not survive a crash before the transaction that stores them, which waits for the disk again.
             await connection.execute("SET synchronous_commit = off")
             await measurement_queries.begin_staging(connection)
+            if self.mapper.events is not None:
+                await measurement_queries.begin_staging_events(connection)
             await queries.begin_refusals(connection)
             try:
                 await self.read(connection)
@@ -394,6 +400,7 @@ class _Pull:
         async with _client(reader) as client:
             asked = Asked(since=self.window.window_from, until=self.window.window_until)
             try:
+                self.persons = pseudonymiser(self.document)
                 if isinstance(reader, HttpJson):
                     async for page in http_json.read(self.document, reader, asked, client, known):
                         await self.take(connection, page)
@@ -457,7 +464,9 @@ class _Pull:
 
     async def take(self, connection: asyncpg.Connection[Any], page: Page) -> None:
         """Keep a page as it came, map its rows, and stage what they say."""
-        if self.document.rows.broken == "forget":
+        if self.persons is not None:
+            page = msgspec.structs.replace(page, rows=[self.persons(row) for row in page.rows])
+        if self.document.rows.broken == "forget" or self.document.persons is not None:
             rows = [BrokenRow(row.reason) if isinstance(row, BrokenRow) and NOT_A_ROW in row.raw_row else row for row in page.rows]
             page = msgspec.structs.replace(page, rows=rows)
         first_row = self.rows_read + 1
@@ -503,7 +512,8 @@ class _Pull:
         if staged:
             ids = self.ids
             lines = "".join([f"{ids[position]}{line}" for position, line in staged])
-            await measurement_queries.stage(connection, lines.encode())
+            stage = measurement_queries.stage if self.mapper.events is None else measurement_queries.stage_events
+            await stage(connection, lines.encode())
 
     async def refuse(self, connection: asyncpg.Connection[Any], refused: Sequence[Refusal]) -> None:
         if refused:
@@ -512,13 +522,18 @@ class _Pull:
                     raise Stopped(check, f"Row {one.row_number}: {one.reason}")
             await queries.stage_refusals(connection, refused, self.encoder.encode)
             self.refused += len(refused)
-            self.shown += refused[: SHOWN_MAX - len(self.shown)]
+            shown = refused[: SHOWN_MAX - len(self.shown)]
+            if self.document.persons is not None:
+                # A result is kept longer than pseudonyms are.
+                shown = [msgspec.structs.replace(one, raw_row={}) for one in shown]
+            self.shown += shown
 
     async def store(self, connection: asyncpg.Connection[Any]) -> Pulled:
         """Make everything that was staged known, in one transaction with the end of the run."""
         series = dict(zip(self.ids, self.mapper.series, strict=True))
         async with connection.transaction():
             await connection.execute("SET LOCAL synchronous_commit = on")
+            await self.count(connection, series)
             await self.check(connection, series)
             merged = await measurement_queries.merge(connection, self.number)
             is_complete = self.failure is None
@@ -548,6 +563,14 @@ class _Pull:
             error = self.failure.reason if self.failure else f"{self.refused} rows or values were refused." if self.refused else None
             await self.work.finish(connection, msgspec.to_builtins(pulled), state="done" if state == "done" else "partial", error=error)
         return pulled
+
+    async def count(self, connection: asyncpg.Connection[Any], series: dict[int, SeriesKey]) -> None:
+        """Make days out of events, where rows are events."""
+        if self.mapper.events is None:
+            return
+        distinct = {name for name, counted in self.mapper.events.measures.items() if counted.distinct is not None}
+        asked = (None, None) if self.is_of_files else (self.window.window_from, self.window.window_until)
+        await measurement_queries.count_events(connection, [number for number, key in series.items() if key.measure in distinct], *asked)
 
     async def check(self, connection: asyncpg.Connection[Any], series: dict[int, SeriesKey]) -> None:
         """Refuse what contradicts itself or other rows."""
@@ -659,6 +682,25 @@ class _Replay(_Pull):
 
     async def quarantine(self, connection: asyncpg.Connection[Any]) -> None:
         """What is refused again waits already."""
+
+
+def pseudonymiser(document: Source) -> Callable[[Row], Row] | None:
+    """Puts pseudonyms into the columns of a row that hold keys of persons, before anything is kept. Raises `ReadingFailed`."""
+    persons = document.persons
+    if persons is None:
+        return None
+    key = value_of(persons.key).encode()
+    positions = [document.kept_columns.index(name) for name in persons.columns]
+
+    def put(row: Row) -> Row:
+        if isinstance(row, BrokenRow):
+            return row
+        cells = list(row)
+        for position in positions:
+            cells[position] = pseudonym(key, cells[position])
+        return tuple(cells)
+
+    return put
 
 
 def _pages(source: Source, reader: FileReader, file: Found) -> AsyncIterator[Page]:

@@ -337,6 +337,32 @@ _FORGET = """
 """
 
 
+PERSONS_DAYS = 30
+"""How long pseudonyms of persons are kept at most, whatever the retention of raw answers."""
+
+
+async def forget_persons(connection: Connection[Any], before: datetime) -> int:
+    """Drop the pseudonyms that arrived before: raw answers that hold some, and the columns in quarantine. Returns how many answers."""
+    await connection.execute(_FORGET_REFUSED_PERSONS, before)
+    status = await connection.execute(_FORGET_PERSONS, before)
+    return int(status.rsplit(" ", 1)[-1])
+
+
+_FORGET_PERSONS = """
+    UPDATE raw_answer r SET content = NULL
+    WHERE content IS NOT NULL AND kept_at < $1
+      AND EXISTS (SELECT FROM pull_answer a JOIN pull p ON p.id = a.pull JOIN source_version v ON v.id = p.version
+                  WHERE a.answer = r.id AND v.document -> 'persons' ->> 'columns' IS NOT NULL)
+"""
+
+_FORGET_REFUSED_PERSONS = """
+    UPDATE refused_row r SET raw_row = r.raw_row - ARRAY(SELECT jsonb_array_elements_text(v.document -> 'persons' -> 'columns'))
+    FROM pull p JOIN source_version v ON v.id = p.version
+    WHERE p.id = r.pull AND p.started_at < $1 AND v.document -> 'persons' ->> 'columns' IS NOT NULL
+      AND r.raw_row ?| ARRAY(SELECT jsonb_array_elements_text(v.document -> 'persons' -> 'columns'))
+"""
+
+
 # Quarantine
 
 

@@ -390,14 +390,20 @@ class Moment(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 
 class Span(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What span a value is for. `grain` is the same for all rows, or stands in a column (`grain: {column: grain}`)."""
+    """What span a value is for. `grain` is the same for all rows, or stands in a column (`grain: {column: grain}`).
+
+    `day_of` is the day of a moment on the clocks of its `zone`: for rows that are single events.
+    """
 
     starts_on: Day | None = None
     starts_at: Moment | None = None
+    day_of: Moment | None = None
     grain: Grain | Cell = "day"
 
     def __post_init__(self) -> None:
-        _exactly_one(self, ("starts_on", "starts_at"))
+        _exactly_one(self, ("starts_on", "starts_at", "day_of"))
+        if self.day_of is not None and (self.day_of.zone is None or self.grain != "day"):
+            raise RefusedValue("`day_of` is a day in a `zone`", "Name the zone whose days are counted, and no grain.", field="day_of")
         if isinstance(self.grain, str) and (self.grain in ("15m", "30m", "hour")) != (self.starts_at is not None):
             raise RefusedValue(
                 f"a grain of {self.grain} does not go with `{'starts_at' if self.starts_at else 'starts_on'}`",
@@ -437,10 +443,103 @@ class Code(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
             raise RefusedValue(f"the code {self.theirs!r} is valid on no day", "`until` is the first day outside.", field="until")
 
 
+class Unpivot(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Columns that stand beside each other and mean the same: `EN`, `PT`, `ES`. Each becomes a row of its own, as if its heading stood in a
+    column called `heading` and its cell in one called `value`. A column that a row does not have makes no row.
+    """
+
+    columns: Annotated[tuple[Text, ...], Meta(min_length=1, max_length=500)]
+    heading: Text = "heading"
+    value: Text = "value"
+
+
+class Where(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a column of an event has to be: one of some words, in whatever case, or a number within bounds. An empty cell is neither."""
+
+    column: Text
+    one_of: tuple[Text, ...] = ()
+    at_least: Decimal | None = None
+    above: Decimal | None = None
+    at_most: Decimal | None = None
+    below: Decimal | None = None
+
+    def __post_init__(self) -> None:
+        has_bounds = any(bound is not None for bound in (self.at_least, self.above, self.at_most, self.below))
+        if bool(self.one_of) == has_bounds:
+            raise RefusedValue("a condition needs either `one_of` or bounds", "Write one of the two.")
+
+
+class Counted(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A measure made from events: how many there are that meet every condition of `where`; or the `sum` of a column of theirs; or how many
+    different ones there are in a `distinct` column.
+    """
+
+    where: tuple[Where, ...] = ()
+    sum: Number | None = None
+    distinct: Text | None = None
+
+    def __post_init__(self) -> None:
+        if self.sum is not None and self.distinct is not None:
+            raise RefusedValue("a measure is either a `sum` or counts what is `distinct`", "Write one of the two.")
+
+
+class Histogram(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How many events fall between the `edges` of a column: `measures` has one name more than there are edges. An edge belongs to the bin
+    below it.
+    """
+
+    column: Text
+    edges: Annotated[tuple[Decimal, ...], Meta(min_length=1, max_length=100)]
+    measures: tuple[Text, ...]
+
+    def __post_init__(self) -> None:
+        if list(self.edges) != sorted(set(self.edges)):
+            raise RefusedValue("the edges do not rise", "Write them from the smallest to the largest.", field="edges")
+        if len(self.measures) != len(self.edges) + 1:
+            wanted = len(self.edges) + 1
+            raise RefusedValue(f"{len(self.edges)} edges make {wanted} bins", f"Name {wanted} measures.", field="measures")
+
+
+class Events(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Rows that are single events (cases, decisions, audits), to be counted into days. `key` tells them apart: an event that comes again
+    counts once, as it came last.
+    """
+
+    key: Text
+    counts: dict[str, Counted] = {}
+    histograms: tuple[Histogram, ...] = ()
+
+    def __post_init__(self) -> None:
+        names = [*self.counts, *(name for one in self.histograms for name in one.measures)]
+        if not names:
+            raise RefusedValue("nothing is counted", "Name measures under `counts` or `histograms`.")
+        if len(set(names)) != len(names):
+            raise RefusedValue("a measure is counted twice", "Give each its own name.")
+
+    @property
+    def measures(self) -> dict[str, Counted]:
+        """Every measure and how it is counted, those of histograms too."""
+        found = dict(self.counts)
+        for one in self.histograms:
+            for name, above, at_most in zip(one.measures, (None, *one.edges), (*one.edges, None), strict=True):
+                found[name] = Counted(where=(Where(column=one.column, above=above, at_most=at_most),))
+        return found
+
+
+class Persons(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Columns with keys of persons. On arrival they become pseudonyms, made with a secret `key`, which are good for nothing but being
+    counted by `distinct`, and are forgotten after 30 days.
+    """
+
+    columns: Annotated[tuple[Text, ...], Meta(min_length=1)]
+    key: Secret
+
+
 class Mapping(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How a row becomes measurements.
 
-    Long rows name their measure: `measure` and `value`. Wide rows have a column for each: `measures`, from our names to their columns.
+    Long rows name their measure: `measure` and `value`. Wide rows have a column for each: `measures`, from our names to their columns;
+    where it is a dimension that goes across, `unpivot` makes long rows of them. Rows that are single events are counted: `events`.
     `known_at` is when the source published the row; of two rows about one span the later counts.
     """
 
@@ -450,14 +549,18 @@ class Mapping(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     measure: Cell | None = None
     value: Number | None = None
     measures: dict[str, Number] = {}
+    events: Events | None = None
+    unpivot: Unpivot | None = None
     known_at: Moment | None = None
 
     def __post_init__(self) -> None:
-        if bool(self.measures) == (self.measure is not None):
+        if bool(self.measures) + (self.measure is not None) + (self.events is not None) != 1:
             raise RefusedValue(
-                "a mapping needs either `measure` and `value` (a measure named in each row) or `measures` (a column for each)",
-                "Write one of the two.",
+                "a mapping needs `measure` and `value` (a measure named in each row), `measures` (a column for each) or `events`",
+                "Write one of the three.",
             )
+        if self.events is not None and (self.unpivot is not None or self.span.day_of is None):
+            raise RefusedValue("events are counted into the days they happen on", "Say `span: {day_of: …}`, and no `unpivot`.")
         if (self.measure is None) != (self.value is None):
             raise RefusedValue("`measure` and `value` go together", "Say in which column the value stands, and what it measures.")
 
@@ -551,6 +654,7 @@ class Source(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     title: Text | None = None
     vendor: Text | None = None
     schedule: Schedule | None = None
+    persons: Persons | None = None
     columns: tuple[Text, ...] | None = None
     """Columns that may be kept in raw answers and quarantine. Left out: those the mapping uses. All others are dropped on arrival."""
     codes: dict[str, tuple[Code, ...]] = {}
@@ -572,6 +676,13 @@ class Source(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
                 "Add it to `columns`, or map another column.",
                 field="columns",
             )
+        people = set() if self.persons is None else set(self.persons.columns)
+        distinct = set() if self.mapping.events is None else {one.distinct for one in self.mapping.events.counts.values() if one.distinct}
+        if people and (elsewhere := sorted(people & (self._mapped_without_distinct | set(self.columns or ())))):
+            repair = "People are counted and not scored; take the column out of there."
+            raise RefusedValue(f"{_listed(elsewhere)} is a key of persons, and is used for more than `distinct`", repair, field="persons")
+        if people and not people <= distinct:
+            raise RefusedValue(f"{_listed(sorted(people - distinct))} is counted nowhere", "Leave it out, so that it never comes in.")
         lists = {cell.codes for cell in self._cells() if cell.codes is not None}
         if unknown := sorted(lists - set(self.codes)):
             raise RefusedValue(f"there is no code list {_listed(unknown)}", "Write it under `codes`.", field="mapping")
@@ -579,18 +690,34 @@ class Source(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     @property
     def mapped_columns(self) -> tuple[str, ...]:
         """The columns the mapping uses, in order of use, without repetition."""
+        names = self._used()
+        events, unpivot = self.mapping.events, self.mapping.unpivot
+        if events is not None:
+            names += [counted.distinct for counted in events.measures.values()]
+        if unpivot is not None:
+            names = [name for name in names if name not in (unpivot.heading, unpivot.value)] + list(unpivot.columns)
+        return tuple(dict.fromkeys(name for name in names if name is not None))
+
+    @property
+    def _mapped_without_distinct(self) -> set[str]:
+        return {name for name in self._used() if name is not None}
+
+    def _used(self) -> list[str | None]:
         mapping = self.mapping
         names: list[str | None] = [cell.column for cell in self._cells()]
-        if mapping.span.starts_on is not None:
-            names.append(mapping.span.starts_on.column)
-        if mapping.span.starts_at is not None:
-            names.append(mapping.span.starts_at.column)
+        span = mapping.span.starts_on or mapping.span.starts_at or mapping.span.day_of
+        names.append(None if span is None else span.column)
         for number in (mapping.value, *mapping.measures.values()):
             if number is not None:
                 names += [number.column, number.n]
+        if mapping.events is not None:
+            names.append(mapping.events.key)
+            for counted in mapping.events.measures.values():
+                names += [one.column for one in counted.where]
+                names += [] if counted.sum is None else [counted.sum.column]
         if mapping.known_at is not None:
             names.append(mapping.known_at.column)
-        return tuple(dict.fromkeys(name for name in names if name is not None))
+        return names
 
     @property
     def kept_columns(self) -> tuple[str, ...]:
