@@ -18,8 +18,10 @@ from contracts.document import (
     Contract,
     Counts,
     Derived,
+    FromEvents,
     Kpi,
     LevelShare,
+    MovingMean,
     Pay,
     Payment,
     Ratio,
@@ -468,6 +470,15 @@ def _values(contract: Contract) -> Iterator[Finding]:
             timed = measure.events.take in ("seconds", "minutes", "hours", "days") or any(one.of != "value" for one in measure.events.only)
             if measure.events.pauses and not timed:
                 yield _warning(f"{path}.pauses", f"no duration of {name} is asked for, so pauses change nothing", "Drop them.")
+        if measure.events is not None:
+            yield from _event_ways(name, measure.events)
+        if measure.time is not None:
+            if measure.events is not None or measure.given or measure.money:
+                yield _error(f"$.measures.{name}.time", f"{name} is the time of the period and something else at once", "Drop one of them.")
+            if measure.time.calendar is not None and measure.time.calendar not in contract.calendars:
+                yield _error(
+                    f"$.measures.{name}.time.calendar", f"{measure.time.calendar!r} is not among the calendars", "Name it under calendars."
+                )
         if measure.percentile and not measure.given:
             yield _error(f"$.measures.{name}.percentile", f"{name} is no reported value", "Write given: true, or measure the percentile.")
     for name, kpi in contract.kpis.items():
@@ -480,6 +491,16 @@ def _values(contract: Contract) -> Iterator[Finding]:
                     f"{value.percentile.of} is a count, and a percentile needs single events",
                     f"Write events under $.measures.{value.percentile.of}, or give a histogram.",
                 )
+        if value.percentile is not None and value.percentile.of is not None and contract.measures.get(value.percentile.of):
+            how = contract.measures[value.percentile.of].events
+            if how is not None and how.overlap == "once":
+                yield _error(
+                    f"{path}.value.percentile.of",
+                    f"the events of {value.percentile.of} are taken together, so no single ones are left",
+                    "Write overlap: added, or a measure of its own.",
+                )
+        if value.moving_mean is not None:
+            yield from _taken_together(contract, name, value.moving_mean)
         if value.percentile is not None:
             edges = [one.up_to for one in value.percentile.histogram]
             closed = [edge for edge in edges if edge is not None]
@@ -499,7 +520,8 @@ def _values(contract: Contract) -> Iterator[Finding]:
                     f"{value.across.of} is judged no finer than {name}, so there is one result to take",
                     "Judge it for_each of less: for_each: [] for the whole contract.",
                 )
-        is_share = value.kind in ("ratio", "intervals", "stratified", "share_met")
+        is_amount = value.intervals is not None and value.intervals.take == "mean" and value.intervals.mean is not None
+        is_share = value.kind in ("ratio", "intervals", "stratified", "share_met") and not is_amount
         if is_share and kpi.unit not in (None, "percent"):
             yield _error(f"{path}.unit", f"{name} is a percentage, and its unit is {kpi.unit}", "Write percent, or drop the unit.")
         if not is_share and kpi.unit == "percent" and value.kind in ("sum", "count", "last", "mean"):
@@ -575,7 +597,8 @@ def _reviews(contract: Contract) -> Iterator[Finding]:
         kpi = contract.kpis[name]
         if contract.reviewed is None:
             yield _error(f"$.kpis.{name}.judged", "nothing says when reviews are", "Write reviewed: {each: quarter}.")
-        if kpi.value.kind not in _POOLED:
+        is_mean = kpi.value.intervals is not None and kpi.value.intervals.take == "mean"
+        if kpi.value.kind not in _POOLED or is_mean:
             yield _error(
                 f"$.kpis.{name}.judged",
                 f"the counts of several periods make no {kpi.value.kind}",
@@ -676,6 +699,29 @@ def _most(percent: Decimal | Curve) -> Decimal | None:
         return percent.at_most
     given = [step.give for step in percent.steps or () if step.give is not None] + [corner.give for corner in percent.line or ()]
     return max(given) if given else None
+
+
+def _event_ways(name: str, how: FromEvents) -> Iterator[Finding]:
+    """Ways of counting events that only a duration has."""
+    path = f"$.measures.{name}.events"
+    lasts = how.take in ("seconds", "minutes", "hours", "days")
+    if how.at == "each_day" and not lasts:
+        yield _error(f"{path}.at", f"the {how.take} of an event cannot be split over its days", "Take minutes or hours, or drop it.")
+    if how.overlap == "once" and not lasts:
+        yield _error(f"{path}.overlap", f"only time can overlap, and this takes the {how.take}", "Take minutes or hours, or drop it.")
+    if how.overlap == "once" and how.value_percent:
+        yield _error(f"{path}.overlap", "events that count by a percentage cannot be taken together", "Write overlap: added.")
+
+
+def _taken_together(contract: Contract, name: str, rule: MovingMean) -> Iterator[Finding]:
+    path = f"$.kpis.{name}.value.moving_mean"
+    if rule.periods is not None and rule.periods < 2:
+        yield _error(f"{path}.periods", f"the mean of {rule.periods} periods is no mean", "Write 2 or more.")
+    if rule.since == "review" and contract.reviewed is None:
+        yield _error(f"{path}.since", "nothing says when reviews begin", "Write reviewed: {each: year}.")
+    of = contract.kpis.get(rule.of)
+    if rule.by == "counts" and of is not None and of.value.kind not in ("ratio", "mean", "rate"):
+        yield _error(f"{path}.by", f"a {of.value.kind} has no counts to add", "Write by: results.")
 
 
 def _known_dimensions(contract: Contract, names: Iterable[str], path: str) -> Iterator[Finding]:

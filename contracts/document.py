@@ -217,8 +217,10 @@ class FromEvents(Part, frozen=True, kw_only=True):
     """The kind of event, as the file of events names it."""
     take: Literal["count", "value", "seconds", "minutes", "hours", "days"] = "count"
     """One for each event, its own value, or how long it lasted."""
-    at: Literal["start", "end"] = "start"
-    """Which of its two moments decides the day."""
+    at: Literal["start", "end", "each_day"] = "start"
+    """Which of its two moments decides the day; ``each_day``: a duration is split over the days, and periods, that it lasts."""
+    overlap: Literal["added", "once"] = "added"
+    """Time in which several events last at once, at one site with the same dimensions: counted for each, or once."""
     calendar: str | None = None
     """Durations are counted in this calendar's business time; not given, around the clock."""
     value_percent: bool = False
@@ -229,6 +231,15 @@ class FromEvents(Part, frozen=True, kw_only=True):
     """Only events with these values of dimensions."""
     pauses: list[str] = []
     """Kinds of events that stop the clock of the event with the same number at the same site, such as waiting for the customer."""
+
+
+class FromTime(Part, frozen=True, kw_only=True):
+    """The length of the period itself: the minutes that availability is a share of."""
+
+    take: Literal["seconds", "minutes", "hours", "days"] = "minutes"
+    """Its unit."""
+    calendar: str | None = None
+    """Only this calendar's open time; not given, around the clock."""
 
 
 class Measure(Part, frozen=True, kw_only=True):
@@ -246,10 +257,13 @@ class Measure(Part, frozen=True, kw_only=True):
     """A reported percentile: several of them say nothing together, not even weighted by their numbers of cases."""
     events: FromEvents | None = None
     """It is not delivered but made from single events."""
+    time: FromTime | None = None
+    """It is not delivered but the time of the period, for each site (and dimensions) that the KPI's other measures come for."""
     may_be_negative: bool = False
     """It may lie below zero: a deviation, a balance.  Money and reported results always may; other counts are refused then."""
     snapshot: bool = False
-    """A state at a moment (open items) rather than a flow; the last one counts, and sites are added."""
+    """A state at a moment (open items, people) rather than a flow: wherever it is counted, the last of a period stands for the
+    period, and sites are added."""
     duty_of: Literal["vendor", "client"] = "vendor"
     """Who has to deliver it."""
 
@@ -306,12 +320,21 @@ class Rate(Part, frozen=True, kw_only=True):
 
 
 class MovingMean(Part, frozen=True, kw_only=True):
-    """The mean of this and earlier periods' results, where the clause says so."""
+    """The mean of this and earlier periods' results, or their value by all counts together, as the clause says."""
 
     of: str
-    """The KPI whose results are averaged."""
-    periods: int
+    """The KPI whose results are taken together."""
+    periods: int | None = None
     """How many periods, this one included; fewer at the start."""
+    since: Literal["review"] | None = None
+    """Instead: all periods since the review period began, such as the year to date."""
+    by: Literal["results", "counts"] = "results"
+    """Each result counts once; or their numerators and denominators are added."""
+
+    def __post_init__(self) -> None:
+        if (self.periods is None) == (self.since is None):
+            msg = "a moving mean is over so many periods, or since the review began, one of them"
+            raise ValueError(msg)
 
 
 class Bin(Part, frozen=True, kw_only=True):
@@ -347,8 +370,9 @@ class Percentile(Part, frozen=True, kw_only=True):
 
 class Intervals(Part, frozen=True, kw_only=True):
     """The share of intervals, in percent, in which a ratio or mean meets a number: 80 % of half-hours at 75 % or more.
+    Or the mean of their values, each interval counting once.
 
-    An interval is the span of the rows; one with no volume is neither met nor missed and is left out.
+    An interval is the span of the rows; one with no volume is left out, unless ``no_volume`` says what it counts as.
     """
 
     ratio: Ratio | None = None
@@ -359,12 +383,19 @@ class Intervals(Part, frozen=True, kw_only=True):
     """An interval is met from this number on."""
     at_most: Decimal | None = None
     """An interval is met up to this number."""
+    take: Literal["share_met", "mean"] = "share_met"
+    """``mean``: the mean of the intervals' values, where the clause says so; then nothing is met."""
+    no_volume: Decimal | None = None
+    """The value of an interval without volume; not given, it is left out."""
 
     def __post_init__(self) -> None:
         if (self.ratio is None) == (self.mean is None):
             msg = "intervals are judged by a ratio or a mean, one of them"
             raise ValueError(msg)
-        if (self.at_least is None) == (self.at_most is None):
+        if self.take == "mean" and not self.at_least is self.at_most is None:
+            msg = "a mean of intervals meets nothing; drop at_least and at_most, or take share_met"
+            raise ValueError(msg)
+        if self.take == "share_met" and (self.at_least is None) == (self.at_most is None):
             msg = "an interval is met at_least or at_most a number, one of them"
             raise ValueError(msg)
 
@@ -432,9 +463,14 @@ class Operand(Part, frozen=True, kw_only=True):
     """That KPI's value in the period before."""
     derived: Derived | None = None
     """A derivation inside this one."""
+    back: int = 1
+    """``previous`` only: how many periods before; 12 months before is the same month of last year."""
 
     def __post_init__(self) -> None:
-        given = [name for name in self.__struct_fields__ if getattr(self, name) is not None]
+        if self.back < 1 or (self.back != 1 and self.previous is None):
+            msg = "back says how many periods before previous lies, 1 or more"
+            raise ValueError(msg)
+        given = [name for name in self.__struct_fields__ if name != "back" and getattr(self, name) is not None]
         if len(given) != 1:
             msg = f"an operand is one thing (kpi, measure, number, best_before, previous or derived); this one has {len(given)}"
             raise ValueError(msg)

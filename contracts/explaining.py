@@ -284,14 +284,19 @@ def _measure(measure: Measure) -> str:
     words += ["it may lie below zero"] if measure.may_be_negative else []
     words += ["delivered by the customer"] if measure.duty_of == "client" else []
     words += [_events(measure.events)] if measure.events is not None else []
-    used = ("title", "part_of", "money", "given", "snapshot", "duty_of", "events", "may_be_negative")
+    if measure.time is not None:
+        open_time = f" that {measure.time.calendar} is open" if measure.time.calendar is not None else ""
+        words += [f"the {measure.time.take} of the period{open_time}"]
+    used = ("title", "part_of", "money", "given", "snapshot", "duty_of", "events", "time", "may_be_negative")
     return "; ".join([*words, *_also(measure, *used)]) + "."
 
 
 def _events(how: FromEvents) -> str:
     """How single events become the measure."""
     what = {"count": "one for each", "value": "the value of each"}.get(how.take, f"the {how.take} of each")
-    words = f"made from single events: {what} {_name(how.kind)}, on the day of its {how.at}"
+    on = "on each day that it lasts" if how.at == "each_day" else f"on the day of its {how.at}"
+    words = f"made from single events: {what} {_name(how.kind)}, {on}"
+    words += ", time in which several last at once counting once" if how.overlap == "once" else ""
     words += f", in the business time of {how.calendar}" if how.calendar is not None else ""
     words += f", the clock standing still during {_names(how.pauses, 'or')}" if how.pauses else ""
     words += ", times its own percentage" if how.value_percent else ""
@@ -372,7 +377,10 @@ def _value(value: Value) -> str:
     if value.given is not None:
         return f"the reported {_name(value.given)}, which nobody can recompute"
     if value.moving_mean is not None:
-        return f"the mean of {_name(value.moving_mean.of)} over {_count(value.moving_mean.periods, 'period')}, this one included"
+        moving = value.moving_mean
+        what = "the mean of" if moving.by == "results" else "the value by all counts together of"
+        over = f"over {_count(moving.periods, 'period')}, this one included" if moving.periods is not None else "since the review began"
+        return f"{what} {_name(moving.of)} {over}"
     if value.derived is not None:
         return _derived(value.derived)
     return _special_value(value)
@@ -406,12 +414,15 @@ def _special_value(value: Value) -> str:
     if value.intervals is not None:
         each = value.intervals
         what = _value(Value(ratio=each.ratio)) if each.ratio is not None else _value(Value(mean=each.mean))
+        empty = f", one without volume counting as {number_in_words(each.no_volume)}" if each.no_volume is not None else ""
+        if each.take == "mean":
+            return f"the mean over intervals, each counting once, of {what}{empty}"
         end = (
             f"at least {number_in_words(each.at_least)}"
             if each.at_least is not None
             else f"at most {number_in_words(each.at_most or Decimal(0))}"
         )
-        return f"the share of intervals, in percent, in which {what} is {end}"
+        return f"the share of intervals, in percent, in which {what} is {end}{empty}"
     return _plainly(value)
 
 
@@ -450,7 +461,8 @@ def _operand(operand: Operand) -> str:
     if operand.best_before is not None:
         return f"the best earlier {_name(operand.best_before)}"
     if operand.previous is not None:
-        return f"the {_name(operand.previous)} of the period before"
+        before = "the period before" if operand.back == 1 else f"{operand.back} periods before"
+        return f"the {_name(operand.previous)} of {before}"
     return f"({_derived(operand.derived)})" if operand.derived is not None else _plainly(operand)
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import date
 from fractions import Fraction
 
-from contracts.document import Across, Derived, Kpi, LevelShare, Operand, ShareMet
+from contracts.document import Across, Derived, Kpi, LevelShare, MovingMean, Operand, ShareMet
 from contracts.errors import CannotCompute
 from scorecards.measurement import Scope
-from scorecards.measuring import Measured, percentile_of
+from scorecards.measuring import Measured, percentile_of, times_of
 from scorecards.pricing.ledger import Record, covers, restrict
 from scorecards.scoring import Judged, is_met
 
@@ -104,20 +105,12 @@ def derive(
     verdicts: Mapping[tuple[str, Scope], Judged],
     history: Sequence[Record],
     measure: Callable[[str], Fraction | None],
+    *,
+    since: date | None = None,
 ) -> Measured:
-    """The value of a derived KPI; ``no_data`` where any operand has none."""
+    """The value of a derived KPI; ``no_data`` where any operand has none.  ``since`` is when the review period began."""
     if kpi.value.moving_mean is not None:
-        rule = kpi.value.moving_mean
-        values = [
-            value
-            for held in [*(record.verdicts for record in history[-(rule.periods - 1) :] if rule.periods > 1), verdicts]
-            if (value := _value(held, rule.of, scope)) is not None
-        ]
-        own = _value(verdicts, rule.of, scope)
-        if own is None:
-            return Measured("no_data", note=f"{rule.of} has no value in this period")
-        mean = sum(values, Fraction(0)) / len(values)
-        return Measured("measured", value=mean, n=None, note=f"the mean of {len(values)} results")
+        return _moving(kpi.value.moving_mean, scope, verdicts, history, since)
     if kpi.value.share_met is not None:
         return _share_met(kpi.value.share_met, scope, verdicts)
     if kpi.value.across is not None:
@@ -127,6 +120,31 @@ def derive(
     if value is None:
         return Measured("no_data", note="one of the results it is computed from is missing")
     return Measured("measured", value=value)
+
+
+def _moving(
+    rule: MovingMean, scope: Scope, verdicts: Mapping[tuple[str, Scope], Judged], history: Sequence[Record], since: date | None
+) -> Measured:
+    if rule.periods is not None:
+        earlier = list(history[-(rule.periods - 1) :]) if rule.periods > 1 else []
+    else:
+        earlier = [record for record in history if since is None or record.period.from_on >= since]
+    own = _verdict(verdicts, rule.of, scope)
+    if own is None or own.measured.status not in (("measured",) if rule.by == "results" else ("measured", "no_volume")):
+        return Measured("no_data", note=f"{rule.of} has no value in this period")
+    looked = [verdict for record in earlier if (verdict := _verdict(record.verdicts, rule.of, scope)) is not None]
+    if rule.by == "results":
+        values = [value for one in [*looked, own] if (value := _value_of(one)) is not None]
+        return Measured("measured", value=sum(values, Fraction(0)) / len(values), note=f"the mean of {len(values)} results")
+    counted = [one for one in [*looked, own] if one.measured.status in ("measured", "no_volume") and one.measured.denominator is not None]
+    above = sum((Fraction(one.measured.numerator or 0) for one in counted), Fraction(0))
+    below = sum((Fraction(one.measured.denominator or 0) for one in counted), Fraction(0))
+    if below == 0:
+        return Measured("no_volume", numerator=above, denominator=below)
+    value = times_of(own.kpi) * above / below
+    return Measured(
+        "measured", numerator=above, denominator=below, value=value, n=below, note=f"the counts of {len(counted)} periods"
+    )
 
 
 def _share_met(rule: ShareMet, scope: Scope, verdicts: Mapping[tuple[str, Scope], Judged]) -> Measured:
@@ -167,12 +185,21 @@ def _across(rule: Across, scope: Scope, verdicts: Mapping[tuple[str, Scope], Jud
     return Measured("measured", value=value, n=len(values), note=f"of {len(values)} results of {rule.of}")
 
 
-def _value(verdicts: Mapping[tuple[str, Scope], Judged], name: str, scope: Scope) -> Fraction | None:
+def _verdict(verdicts: Mapping[tuple[str, Scope], Judged], name: str, scope: Scope) -> Judged | None:
+    """A KPI's verdict for the scope, or for the one wider scope it is judged at."""
     exact = verdicts.get((name, scope))
     if exact is None:
         wider = [verdict for (held, own), verdict in verdicts.items() if held == name and covers(own, scope)]
         exact = wider[0] if len(wider) == 1 else None
-    return exact.measured.value if exact is not None and exact.measured.status == "measured" else None
+    return exact
+
+
+def _value_of(verdict: Judged | None) -> Fraction | None:
+    return verdict.measured.value if verdict is not None and verdict.measured.status == "measured" else None
+
+
+def _value(verdicts: Mapping[tuple[str, Scope], Judged], name: str, scope: Scope) -> Fraction | None:
+    return _value_of(_verdict(verdicts, name, scope))
 
 
 def _compute(
@@ -231,6 +258,6 @@ def _operand(
     if not earlier:
         return None
     if operand.previous is not None:
-        return _value(history[-1].verdicts, of, scope)
+        return _value(history[-operand.back].verdicts, of, scope) if len(history) >= operand.back else None
     kpi = next((verdict.kpi for record in history for (held, _), verdict in record.verdicts.items() if held == of), None)
     return min(earlier) if kpi is not None and kpi.better == "lower" else max(earlier)

@@ -23,8 +23,18 @@ from contracts.errors import CannotCompute
 from contracts.period import Period, first_measured_on, is_part, period_containing, periods, zone_named
 from scorecards.deriving import derive, in_order, scopes_of
 from scorecards.events import Counted, Event, count
+from scorecards.lasting import add_time
 from scorecards.measurement import Facts, Opening, Relief, Row, Scope, Series, gather, scope_of, site_of
-from scorecards.measuring import Measured, Plan, is_enough, measure, plan_of, zones_of
+from scorecards.measuring import (
+    Measured,
+    Plan,
+    can_pool,
+    is_enough,
+    measure,
+    plan_of,
+    stand_for_the_period,
+    zones_of,
+)
 from scorecards.pricing.bases import Amounts, Volumes
 from scorecards.pricing.caps import add_carried, apply_caps
 from scorecards.pricing.earning_back import earn_back
@@ -150,9 +160,6 @@ def _whole_of(period: Period, cadence: Cadence) -> Period:
     return period_containing(cadence.each, cadence.anchor, whole.until_on)
 
 
-POOLED = ("ratio", "mean", "rate", "sum", "count", "intervals")
-"""Values that the counts of several periods make."""
-
 _PERCENT = ("ratio", "intervals", "stratified", "share_met")
 
 
@@ -214,7 +221,7 @@ def evaluate_rows(
     counted = _count_events(versions, events, periods_, rows, calendars, remarks)
     facts = gather([*rows, *counted.rows], starts)
     facts.cases = counted.cases
-    run = evaluate(planned, facts, relief=relief, opening=known_before)
+    run = evaluate(planned, facts, relief=relief, opening=known_before, calendars=calendars)
     run.findings += remarks
     return run
 
@@ -277,9 +284,16 @@ def evaluate(
     relief: Sequence[Relief] = (),
     opening: Sequence[Opening] = (),
     earlier: Sequence[Record] = (),
+    calendars: Mapping[str, Calendar] = MappingProxyType({}),
 ) -> Evaluation:
     """Judges the planned periods in order.  ``earlier`` are records of periods before the first of them."""
     run = Evaluation()
+    for one in planned:
+        stand_for_the_period(facts, one.version.contract, one.period)
+        try:
+            add_time(facts, one.version.contract, one.period, calendars)
+        except CannotCompute as problem:
+            run.findings.append(Remark(severity="error", where=f"measures, {one.period}", message=problem.message, repair=problem.repair))
     by_measure = facts.by_measure()
     plans: dict[int, dict[str, Plan]] = {}
     streaks: dict[tuple[str, Scope], int] = {}
@@ -370,12 +384,14 @@ def _judge_all(
         corners = None if same is None else shared_corners(kpi, same)
         for scope in scopes:
             if is_derived:
-                measured = derive(kpi, name, scope, record.verdicts, history, partial(amounts.measure, scope=scope))
+                measured = derive(
+                    kpi, name, scope, record.verdicts, history, partial(amounts.measure, scope=scope), since=_review_of(one).from_on
+                )
                 _ask_for_enough(kpi, measured, partial(amounts.measure, scope=scope))
             else:
                 measured = _measured(plans[name], scope, one.period, facts, relief, record)
             accumulated = 1
-            if kpi.judged == "at_review" and kpi.value.kind in POOLED:
+            if kpi.judged == "at_review" and can_pool(kpi):
                 measured, accumulated = _until_review(pending, name, scope, plans[name], measured, is_over=_ends_review(one))
             elif kpi.sample is not None and kpi.sample.otherwise == "accumulate":
                 measured, accumulated = _accumulate(pending, name, scope, plans[name], measured)
@@ -418,7 +434,7 @@ def _measured(
 ) -> Measured:
     """The measured value; figures that give none leave this KPI without data and no other."""
     try:
-        return measure(plan_, scope, period, facts, relief, minimum=plan_.kpi.judged == "each_period" or plan_.kpi.value.kind not in POOLED)
+        return measure(plan_, scope, period, facts, relief, minimum=plan_.kpi.judged == "each_period" or not can_pool(plan_.kpi))
     except CannotCompute as problem:
         record.problems.append(problem)
         return Measured("no_data", note=problem.message)
@@ -532,14 +548,16 @@ def _accumulate(
     return pooled, count
 
 
+def _review_of(one: Planned) -> Period:
+    """The review period in which the period begins; without reviews, each period is one."""
+    reviewed = one.version.contract.reviewed
+    return one.period if reviewed is None else period_containing(reviewed.each, reviewed.anchor, one.period.from_on)
+
+
 def _ends_review(one: Planned) -> bool:
     """Whether a review is over with this period: its own end, or the contract's, has come."""
-    contract = one.version.contract
-    if contract.reviewed is None:
-        return True
-    review = period_containing(contract.reviewed.each, contract.reviewed.anchor, one.period.from_on)
-    ends = contract.in_force.until
-    return one.period.until_on >= review.until_on or (ends is not None and one.period.until_on >= ends)
+    ends = one.version.contract.in_force.until
+    return one.period.until_on >= _review_of(one).until_on or (ends is not None and one.period.until_on >= ends)
 
 
 def _until_review(
@@ -711,7 +729,7 @@ def unit_of(name: str, kpis: Mapping[str, Kpi]) -> str:
         kpi = kpis[name]
         if kpi.unit is not None:
             return kpi.unit
-        if kpi.value.kind in _PERCENT:
+        if kpi.value.kind in _PERCENT and not is_mean_of_means(kpi):
             return "percent"
         rests_on_one = kpi.value.moving_mean or kpi.value.across
         name = rests_on_one.of if rests_on_one is not None else ""
@@ -797,6 +815,11 @@ def _times(kpi: Kpi) -> Decimal | None:
     if kpi.value.rate is not None:
         return kpi.value.rate.each
     return Decimal(1) if kpi.value.mean is not None else Decimal(100) if kpi.value.kind in _PERCENT else None
+
+
+def is_mean_of_means(kpi: Kpi) -> bool:
+    """Whether its intervals give an amount per unit and no percentage."""
+    return kpi.value.intervals is not None and kpi.value.intervals.take == "mean" and kpi.value.intervals.mean is not None
 
 
 def _findings(record: Record) -> list[Remark]:

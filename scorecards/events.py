@@ -7,18 +7,20 @@ thing than nothing being delivered.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
 from types import MappingProxyType
+from zoneinfo import ZoneInfo
 
 from contracts import business_time
 from contracts.business_time import Calendar, Pause
 from contracts.document import Contract, EventFilter, FromEvents
 from contracts.errors import CannotCompute
-from contracts.period import Period
+from contracts.period import Period, local_midnight
 from scorecards.measurement import Case, Exact, Row, Scope, Series
 from scorecards.measuring import zones_of
 
@@ -73,42 +75,80 @@ def count(
     cells: dict[str, set[tuple[str, Scope]]] = {}
     for event in events:
         cells.setdefault(event.kind, set()).add((event.site, event.dimensions))
-    days: dict[tuple[str, Scope], set[date]] = {}
     sums: dict[tuple[str, str, Scope, date], Exact] = {}
     cases: dict[Series, list[Case]] = {}
     unfinished: dict[str, None] = {}
+    measured = {on for period in periods for on in period.dates()}
     for name, how in declared.items():
         lasts = duration_in(how, calendars, stopped)
+        wanted: list[Event] = []
         for event in events:
             if event.kind != how.kind:
                 continue
             used |= {(kind, event.site, event.event_id) for kind in how.pauses} & stopped.keys()
             if not _is_wanted(how, event):
                 continue
-            moment = event.started_at if how.at == "start" else event.ended_at
-            if moment is None or (_needs_end(how) and event.ended_at is None):
+            if event.ended_at is None and _needs_end(how):
                 unfinished[event.event_id] = None
-                continue
+            elif _is_inside(how, event, lasts):
+                wanted.append(event)
+        if how.overlap == "once":
+            # The stretches of several events have no pauses left, and are no single events.
+            wanted, lasts = _together(wanted, how, stopped), duration_in(how, calendars)
+        if how.at == "each_day":
+            wanted = [part for event in wanted for part in _by_day(event, zone_of(name, event.site))]
+        for event in wanted:
             amount = _amount(how, event, lasts)
-            if amount is None:
+            moment = event.ended_at if how.at == "end" else event.started_at
+            if amount is None or moment is None:
                 continue
             on = moment.astimezone(zone_of(name, event.site)).date()
-            if not any(on in period for period in periods):
+            if on not in measured:
                 continue
             key = (name, event.site, event.dimensions, on)
             sums[key] = sums.get(key, 0) + amount
-            days.setdefault((event.site, event.dimensions), set()).add(on)
-            cases.setdefault(Series(event.site, name, event.dimensions), []).append(Case(on, event.event_id, amount))
+            if how.overlap == "added":
+                cases.setdefault(Series(event.site, name, event.dimensions), []).append(Case(on, event.event_id, amount))
     rows: list[Row] = []
     for name, how in declared.items():
         own = set(cells.get(how.kind, ()))
         own |= {(site, ()) for site in sites if not any(held == site for held, _ in own)}
         for site, dimensions in sorted(own):
-            for on in sorted(days.get((site, dimensions), set()) | {period.from_on for period in periods}):
+            for on in sorted(measured):
                 total = sums.get((name, site, dimensions, on), 0)
                 rows.append(Row(site, name, dimensions, on, on + timedelta(days=1), "day", _decimal(total)))
             cases.setdefault(Series(site, name, dimensions), [])
     return Counted(rows, cases, list(unfinished), sorted({number for _, _, number in set(stopped) - used}))
+
+
+def _together(
+    events: Sequence[Event], how: FromEvents, stopped: Mapping[tuple[str, str, str], list[Pause]]
+) -> list[Event]:
+    """The stretches in which at least one of the events lasts, at each site and for its dimensions, pauses taken out."""
+    found: list[Event] = []
+    places: dict[tuple[str, Scope], list[tuple[datetime, datetime]]] = {}
+    for event in events:
+        pauses = [one for kind in how.pauses for one in stopped.get((kind, event.site, event.event_id), ())]
+        places.setdefault((event.site, event.dimensions), []).extend(_stretches(event, pauses))
+    for (site, dimensions), stretches in places.items():
+        merged: list[tuple[datetime, datetime]] = []
+        for begins, ends in sorted(stretches):
+            if merged and begins <= merged[-1][1]:
+                merged[-1] = merged[-1][0], max(merged[-1][1], ends)
+            else:
+                merged.append((begins, ends))
+        found += [Event("", site, how.kind, begins, ends, None, dimensions) for begins, ends in merged]
+    return found
+
+
+def _by_day(event: Event, zone: ZoneInfo) -> list[Event]:
+    """The event cut at the midnights of the zone."""
+    if event.ended_at is None:
+        return []
+    first, last = event.started_at.astimezone(zone).date(), event.ended_at.astimezone(zone).date()
+    edges = [local_midnight(date.fromordinal(on), zone) for on in range(first.toordinal() + 1, last.toordinal() + 1)]
+    moments = [event.started_at, *(edge for edge in edges if event.started_at < edge < event.ended_at), event.ended_at]
+    return [replace(event, started_at=begins, ended_at=ends) for begins, ends in itertools.pairwise(moments)]
 
 
 def duration_in(
@@ -123,7 +163,11 @@ def duration_in(
         return [one for kind in how.pauses for one in stopped.get((kind, event.site, event.event_id), ())]
 
     if how.calendar is None:
-        return lambda event: None if event.ended_at is None else _running(event.started_at, event.ended_at, pauses(event))
+        return lambda event: (
+            None
+            if event.ended_at is None
+            else sum((_seconds(ends - begins) for begins, ends in _stretches(event, pauses(event))), Fraction(0))
+        )
     calendar = calendars.get(how.calendar)
     if calendar is None:
         msg = f"durations are counted in the calendar {how.calendar!r}, which was not handed in"
@@ -134,16 +178,19 @@ def duration_in(
     )
 
 
-def _running(start: datetime, end: datetime, pauses: Sequence[Pause]) -> Fraction:
-    """The seconds from start to end that no pause covers; pauses may overlap and reach over either end."""
+def _stretches(event: Event, pauses: Sequence[Pause]) -> list[tuple[datetime, datetime]]:
+    """From when until when the event's clock runs; pauses may overlap and reach over either end."""
+    if event.ended_at is None:
+        return []
     # Moments are compared in UTC: two of one zone would be subtracted by their wall clocks.
-    at, stop = start.astimezone(UTC), end.astimezone(UTC)
-    left = timedelta(0)
+    at, stop = event.started_at.astimezone(UTC), event.ended_at.astimezone(UTC)
+    found: list[tuple[datetime, datetime]] = []
     for pause in sorted(pauses, key=lambda one: one.from_at):
         begins, ends = pause.from_at.astimezone(UTC), stop if pause.until_at is None else pause.until_at.astimezone(UTC)
-        left += max(timedelta(0), min(begins, stop) - at)
+        if min(begins, stop) > at:
+            found.append((at, min(begins, stop)))
         at = max(at, min(ends, stop))
-    return _seconds(left + max(timedelta(0), stop - at))
+    return [*found, (at, stop)] if stop > at else found
 
 
 def _seconds(span: timedelta) -> Fraction:
@@ -151,7 +198,7 @@ def _seconds(span: timedelta) -> Fraction:
 
 
 def _needs_end(how: FromEvents) -> bool:
-    return how.at == "end" or how.take in _SECONDS or any(one.of != "value" for one in how.only)
+    return how.at != "start" or how.overlap == "once" or how.take in _SECONDS or any(one.of != "value" for one in how.only)
 
 
 def _is_wanted(how: FromEvents, event: Event) -> bool:
@@ -162,15 +209,20 @@ def _is_wanted(how: FromEvents, event: Event) -> bool:
     )
 
 
-def _amount(how: FromEvents, event: Event, lasts: Callable[[Event], Fraction | None]) -> Exact | None:
-    """What the event counts for, or ``None`` where a range leaves it out."""
+def _is_inside(how: FromEvents, event: Event, lasts: Callable[[Event], Fraction | None]) -> bool:
+    """Whether the event, as a whole, lies in every range."""
     for one in how.only:
         number = Fraction(event.value) if one.of == "value" and event.value is not None else None
         if one.of != "value":
             seconds = lasts(event)
             number = None if seconds is None else seconds / _SECONDS[one.of]
         if number is None or not _inside(one, number):
-            return None
+            return False
+    return True
+
+
+def _amount(how: FromEvents, event: Event, lasts: Callable[[Event], Fraction | None]) -> Exact | None:
+    """What the event, or a part of it, counts for."""
     if how.take == "count":
         amount: Fraction | None = Fraction(1)
     elif how.take == "value":

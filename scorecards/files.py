@@ -293,6 +293,8 @@ def _row(
     counted = contract.measures.get(measure)
     if counted is not None and counted.events is not None:
         raise _Bad("measure", f"{measure} is counted from single events", "Deliver the events, or drop events under the measure.")
+    if counted is not None and counted.time is not None:
+        raise _Bad("measure", f"{measure} is the time of the period", "Leave the row out, or drop time under the measure.")
     if measure not in contract.measures:
         declared = ", ".join(sorted(contract.measures)) or "none"
         raise _Bad(

@@ -31,7 +31,7 @@ def _needs(contract: Contract) -> Iterator[int]:
         if kpi.missing == "previous" and kpi.weight is not None:
             yield FOR_EVER
         if kpi.value.moving_mean is not None:
-            yield kpi.value.moving_mean.periods
+            yield kpi.value.moving_mean.periods or FOR_EVER
         if kpi.value.derived is not None and _looks_back(kpi.value.derived):
             yield FOR_EVER
     for payment in (*contract.money.credits, *contract.money.bonuses):

@@ -82,6 +82,35 @@ def zones_of(contract: Contract) -> Callable[[str, str], ZoneInfo]:
     return lambda measure, site: own.get(site, common) if measure in by_site else common
 
 
+def stand_for_the_period(facts: Facts, contract: Contract, period: Period) -> None:
+    """Lets the last state of each snapshot measure stand for the whole period, whatever it is counted in; done twice, it
+    changes nothing.
+
+    A state is not a flow: three Mondays with ten people each are ten people, not thirty.
+    """
+    states = {name for name, one in contract.measures.items() if one.snapshot}
+    if not states:
+        return
+    for series, by_period in facts.tallies.items():
+        held = by_period.get(period.from_on)
+        if held is None or series.measure not in states or not held.present:
+            continue
+        if held.present > 1 and held.last is None:
+            msg = f"{series.measure} is a state, and its last value was not loaded"
+            raise CannotCompute(msg)
+        last = held.total if held.last is None else held.last
+        by_period[period.from_on] = Tally(
+            total=last,
+            present=1,
+            missing=held.missing,
+            grain=contract.measured.each,
+            mask=1,
+            spans={(period.from_on, period.until_on, ""): last},
+            last=last,
+            n=held.n,
+        )
+
+
 @dataclass(slots=True)
 class Measured:
     """A KPI's value for a scope and period before it is judged."""
@@ -138,6 +167,18 @@ def _matches(where: Mapping[str, str | list[str]], site: str, dimensions: Mappin
         if have != wanted if isinstance(wanted, str) else have not in wanted:
             return False
     return True
+
+
+def times_of(kpi: Kpi) -> Exact:
+    """What a KPI's numerator ÷ denominator is multiplied by."""
+    return _sides(kpi)[2]
+
+
+def can_pool(kpi: Kpi) -> bool:
+    """Whether the counts of several periods make its value together."""
+    if kpi.value.intervals is not None:
+        return kpi.value.intervals.take == "share_met"
+    return kpi.value.kind in ("ratio", "mean", "rate", "sum", "count")
 
 
 def _sides(kpi: Kpi) -> tuple[Side, Side | None, Exact]:
@@ -680,6 +721,14 @@ def _intervals(found: Measured, rule: Intervals, times: Exact, kept: Sequence[_K
             above[span] = above.get(span, 0) + sum(values[span] * factor for values, factor in one.above)
             below[span] = below.get(span, 0) + sum(values[span] * factor for values, factor in one.below)
     judged = [times * Fraction(above[span]) / Fraction(below[span]) for span in sorted(below) if below[span]]
+    if rule.no_volume is not None:
+        judged += [Fraction(rule.no_volume)] * sum(not held for held in below.values())
+    if rule.take == "mean":
+        found.n = len(judged)
+        found.status = "measured" if judged else "no_volume"
+        found.value = sum(judged, Fraction(0)) / len(judged) if judged else None
+        found.note = f"the mean of {len(judged)} intervals"
+        return
     met = sum(
         value >= Fraction(rule.at_least) if rule.at_least is not None else value <= Fraction(rule.at_most or 0)
         for value in judged

@@ -23,6 +23,8 @@ measures:
   audited: {}
   correct: {part_of: audited}
   missed: {may_be_negative: true}
+  open_minutes: {time: {take: minutes, calendar: office}}
+  down: {part_of: open_minutes, events: {kind: outage, take: minutes, calendar: office, at: each_day, overlap: once}}
   hours: {events: {kind: ticket, take: hours, calendar: office, pauses: [waiting, ordered]}}
   invoice: {money: true}
 kpis:
@@ -32,6 +34,10 @@ kpis:
   high: {title: High, value: {across: {of: accuracy, take: percentile, percent: 90, method: linear}}, for_each: []}
   missed: {title: Missed, value: {count: missed}, better: lower, target: 3, part_period: pro_rata, judged: at_review, weight: 40}
   hours: {title: Hours, value: {sum: hours}, unit: hours, better: lower}
+  up: {title: Up, value: {ratio: {of: {plus: [open_minutes], minus: [down]}, to: open_minutes}}, target: 99, no_volume: not_judged}
+  year: {title: Year to date, value: {moving_mean: {of: up, since: review, by: counts}}}
+  better: {title: Better than last year, value: {derived: {difference: [{kpi: up}, {previous: up, back: 12}]}}}
+  errors: {title: Mean error rate, value: {intervals: {ratio: {of: correct, to: audited}, take: mean, no_volume: 0}}, zone: site}
 scoring: {allocation: {in_all: 100, to_one: 60}}
 relief: [{cause: storm, effect: lower_target, levels: {accuracy: {target: 90}, missed: {target: 5}}}, {cause: strike, effect: drop_span}]
 money:
@@ -75,6 +81,14 @@ def test_a_sound_contract_has_no_findings() -> None:
         (" judged: at_review,", "", "$.reviewed", "no KPI is judged at a review"),
         ("for_each: [], better: lower", "for_each: [], judged: at_review, better: lower", "$.kpis.spread.judged", "make no across"),
         ("judged: at_review,", "judged: at_review, sample: {at_least: 3, otherwise: accumulate},", "sample.otherwise", "anyway"),
+        ("{take: minutes, calendar: office}}", "{take: minutes, calendar: factory}}", "open_minutes.time", "not among the calendars"),
+        ("open_minutes: {time", "open_minutes: {money: true, time", "$.measures.open_minutes.time", "something else at once"),
+        ("take: minutes, calendar: office, at", "calendar: office, at", "$.measures.down.events.at", "cannot be split over its days"),
+        ("take: minutes, calendar: office, at", "calendar: office, at", "$.measures.down.events.overlap", "only time can overlap"),
+        ("overlap: once}", "overlap: once, value_percent: true}", "$.measures.down.events.overlap", "by a percentage"),
+        ("value: {sum: hours}", "value: {percentile: {percent: 90, of: down}}", "percentile.of", "no single ones are left"),
+        ("of: up, since: review", "of: up, periods: 1", "$.kpis.year.value.moving_mean.periods", "is no mean"),
+        ("of: up, since: review", "of: missed, since: review", "$.kpis.year.value.moving_mean.by", "has no counts to add"),
         ("effect: drop_span", "effect: lower_target", "$.relief[1].levels", "does not say to what"),
         ("effect: lower_target, levels", "effect: drop_period, levels", "$.relief[0].levels", "eases none"),
         ("cause: strike", "cause: storm", "$.relief[0].cause", "two kinds of relief"),
@@ -102,6 +116,12 @@ def test_a_fault_is_found_at_its_place_with_a_repair(old: str, new: str, path: s
 @pytest.mark.parametrize(
     ("part", "says"),
     [
+        ("value: {moving_mean: {of: a}}", "over so many periods, or since the review began"),
+        ("value: {moving_mean: {of: a, periods: 2, since: review}}", "one of them"),
+        ("value: {intervals: {ratio: {of: a, to: b}, take: mean, at_least: 3}}", "a mean of intervals meets nothing"),
+        ("value: {intervals: {ratio: {of: a, to: b}}}", "met at_least or at_most"),
+        ("value: {derived: {sum: [{kpi: b, back: 2}]}}", "how many periods before previous lies"),
+        ("value: {derived: {sum: [{previous: b, back: 0}]}}", "1 or more"),
         ("value: {across: {of: a, take: percentile}}", "percent belongs to take: percentile"),
         ("value: {across: {of: a, take: median, percent: 50}}", "percent belongs to take: percentile"),
         ("value: {across: {of: a, take: percentile, percent: 101}}", "there is no percentile 101"),
@@ -127,6 +147,11 @@ def test_every_part_is_read_aloud() -> None:
         "storm: levels are eased for the periods it touches, to target 90 for accuracy and target 5 for missed.",
         "Results are reviewed by the year, from day 16, counted from April.",
         "It is judged at the end of each review, on the counts of all its periods.",
+        "the minutes of the period that office is open",
+        "on each day that it lasts, time in which several last at once counting once, in the business time of office",
+        "the value by all counts together of up since the review began",
+        "the up of 12 periods before",
+        "the mean over intervals, each counting once, of correct out of audited, in percent, one without volume counting as 0",
         "of which at most 150 % in all and at most 40 % to one KPI may be allotted",
     ):
         assert sentence in text, text

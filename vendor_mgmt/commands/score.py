@@ -113,7 +113,8 @@ def command(
 
 def calendars_of(document: Contract, contract: Path, given: tuple[Path, ...] = ()) -> dict[str, Calendar]:
     """The calendars that the contract counts durations in: those given, else NAME.yaml in its folder or in calendars/."""
-    wanted = {one.events.calendar for one in document.measures.values() if one.events is not None and one.events.calendar}
+    timed = [how for one in document.measures.values() for how in (one.events, one.time) if how is not None]
+    wanted = {how.calendar for how in timed if how.calendar is not None}
     files = list(given)
     for name in sorted(wanted):
         beside = [contract.parent / f"{name}.yaml", contract.parent / "calendars" / f"{name}.yaml",
