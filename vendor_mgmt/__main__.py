@@ -11,6 +11,8 @@ option, a setting, a document); 3 this machine lacks something (a server, a pack
 from __future__ import annotations
 
 import importlib
+import inspect
+import re
 import signal
 import sys
 from typing import IO, Any, NamedTuple
@@ -98,15 +100,55 @@ def _keep_lines(command: click.Command) -> None:
     if isinstance(command, click.Group):
         for part in command.commands.values():
             _keep_lines(part)
+        _say_what_its_parts_say(command)
+
+
+def _say_what_its_parts_say(group: click.Group) -> None:
+    """Give a group's help an example of each of its parts, and the exit codes, where it has none of its own."""
+    text = inspect.cleandoc(group.help or "")
+    if "Example" not in text:
+        examples = [f"  {found[0].strip()}" for part in group.commands.values() if (found := _EXAMPLE.findall(part.help or ""))]
+        text += "\n\n\b\nExamples:\n" + "\n".join(examples)
+    if "Exit codes:" not in text:
+        text += "\n\n\b\nExit codes, of which each command has its own --help:\n" + "\n".join(f"  {code:<4} {what}" for code, what in CODES)
+    group.help = text
+
+
+_EXAMPLE = re.compile(r"^ +(?:[A-Z_]+=\S+ )?vendor-mgmt .*(?:\\\n.*)*", re.MULTILINE)
+
+CODES = (
+    (0, "done"),
+    (1, "done, and something was found that a person should look at"),
+    (2, "the input cannot be used"),
+    (3, "this machine lacks something"),
+    (130, "Ctrl-C came before it was done"),
+)
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="vendor-mgmt")
 def cli() -> None:
-    """Keeps what outsourced sites promised, pulls what they delivered, scores vendors against their contracts.
+    r"""Keeps what outsourced sites promised, pulls what they delivered, scores vendors against their contracts.
 
     Everything is set through environment variables; see docs/settings.md.
+
+    \b
+    Examples:
+      vendor-mgmt demo
+      vendor-mgmt score contract.yaml data.csv
+      vendor-mgmt serve
+
+    \b
+    Exit codes:
+      0    done
+      1    done, and something was found that a person should look at
+      2    the input cannot be used (an option, a setting, a document)
+      3    this machine lacks something (a server, a package, a right)
+      130  Ctrl-C came before it was done
     """
+
+
+_keep_lines(cli)
 
 
 def main() -> None:

@@ -460,7 +460,8 @@ def _cross_check(settings: Settings) -> list[SettingFinding]:
             findings.append(by_name[name].finding(value, f"it is not an address ({error})", f"Write it as {example}."))
             return
         if parts.scheme not in schemes:
-            problem = f"it begins with {parts.scheme or 'nothing'}:// instead of {_listed(schemes)}"
+            begins = f"it begins with {parts.scheme}://" if "://" in value else "it does not say how to talk to it"
+            problem = f"{begins}; what can be used is {_listed(tuple(f'{scheme}://' for scheme in schemes))}"
             findings.append(by_name[name].finding(value, problem, f"Write it as {example}."))
         elif not parts.hostname and "postgres" not in parts.scheme:
             findings.append(by_name[name].finding(value, "it names no host", f"Write it as {example}."))
@@ -468,6 +469,17 @@ def _cross_check(settings: Settings) -> list[SettingFinding]:
     for name in ("database_url", "owner_database_url"):
         check_url(name, ("postgresql", "postgres"), "postgresql://user:password@host:5432/database")
     check_url("base_url", ("http", "https"), "https://vendors.example.com")
+    if settings.base_url is not None and not any(finding.name == by_name["base_url"].variable for finding in findings):
+        parts = urlsplit(settings.base_url)
+        beyond = "".join([parts.path.rstrip("/"), f"?{parts.query}" if parts.query else "", f"#{parts.fragment}" if parts.fragment else ""])
+        if parts.username is not None:
+            findings.append(by_name["base_url"].finding("(hidden)", "it holds a user or a password", "Write the host alone."))
+        elif len(settings.base_url.split()) > 1:
+            findings.append(by_name["base_url"].finding(settings.base_url, "there is a space in it", "Write it without."))
+        elif beyond:
+            # Pages link to each other from the root, so they would lead out of a folder.
+            repair = f"Give the service a host of its own and write {settings.base_url.split(beyond)[0]}."
+            findings.append(by_name["base_url"].finding(settings.base_url, f"it goes on after the host, with {beyond}", repair))
     check_url("outbound_proxy", ("http", "https", "socks5"), "http://proxy:3128")
     if settings.owner_database_url is not None and settings.database_url is None:
         field = by_name["owner_database_url"]

@@ -41,6 +41,27 @@ def test_every_listed_command_exists_under_its_name_and_explains_itself(listed: 
     assert "\\b" not in help_text, "a mark for click is not for people"
 
 
+def paths(command: click.Command, path: str = "vendor-mgmt") -> list[tuple[str, click.Command]]:
+    """Every command, each with what is typed for it."""
+    if not isinstance(command, click.Group):
+        return [(path, command)]
+    context = click.Context(command)
+    parts = [(f"{path} {name}", command.get_command(context, name)) for name in command.list_commands(context)]
+    return [(path, command), *(found for name, part in parts if part is not None for found in paths(part, name))]
+
+
+def test_every_help_has_an_example_of_that_very_command_and_its_exit_codes() -> None:
+    lacking = []
+    for path, command in paths(cli):
+        said = command.get_help(click.Context(command, info_name=path))
+        codes = re.findall(r"^ +(\d+)  +\S", said.partition("Exit codes")[2], re.MULTILINE)
+        if not re.search(rf"^ +(?:[A-Z_]+=\S+ )*{path}(?= |$)", said, re.MULTILINE):
+            lacking.append(f"{path}: no example")
+        if "0" not in codes:
+            lacking.append(f"{path}: exit codes {codes}")
+    assert lacking == []
+
+
 def test_every_option_says_what_it_does() -> None:
     silent = [
         f"{command.name} {option.opts[-1]}"

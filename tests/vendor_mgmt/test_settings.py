@@ -112,6 +112,25 @@ def test_a_refused_secret_is_not_shown(variable: str, value: str) -> None:
     assert "hush-hush" not in found[variable]
 
 
+@pytest.mark.parametrize(
+    ("value", "problem"),
+    [
+        ("vendors.example.com", "it does not say how to talk to it; what can be used is http:// or https://. Write it as https://"),
+        ("ftp://vendors.example.com", "it begins with ftp://; what can be used is http:// or https://"),
+        ("https://", "it names no host"),
+        ("https://vendors.example.com:x", "it is not an address"),
+        ("https://vendors.example.com/scores/", "it goes on after the host, with /scores. Give the service a host of its own and write https://v"),
+        ("https://vendors.example.com?a=1", "it goes on after the host, with ?a=1"),
+        ("https://vendors example.com", "there is a space in it"),
+        ("https://clerk:hush-hush@vendors.example.com", "it holds a user or a password"),
+    ],
+)
+def test_an_address_that_people_could_not_reach_is_refused_with_what_to_write(value: str, problem: str) -> None:
+    said = refusals({"VENDOR_MGMT_BASE_URL": value})["VENDOR_MGMT_BASE_URL"]
+    assert problem in said
+    assert "hush-hush" not in said
+
+
 def test_neither_repr_nor_str_show_a_secret() -> None:
     settings = Settings.from_environment({"DATABASE_URL": "postgresql://a:hush-hush@db/x", "VENDOR_MGMT_SECRET_KEY": "hush-hush" * 4})
     assert "hush-hush" not in f"{settings!r} {settings}"

@@ -68,6 +68,11 @@ def new(app: str, description: str, *, is_sql: bool) -> None:
     \b
     Example:
       vendor-mgmt migrate new scorecards --description "Keep the reason of a revision"
+
+    \b
+    Exit codes:
+      0  written, or nothing to write
+      2  the app or the description cannot be used
     """
     if '"' in description or "'" in description or "\\" in description:
         raise Refused(f"The description {description!r} is written into a Python file: leave out quotation marks and backslashes.")

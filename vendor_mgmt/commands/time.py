@@ -344,7 +344,10 @@ def command() -> None:
               2026-03-31T09:30         what the calendar's clocks show
               2026-03-31               a date; where a moment is needed, its first instant
 
-    Exit codes: 0 answered, 2 the calendar or the call cannot be used.
+    \b
+    Exit codes:
+      0  answered
+      2  the input or the call cannot be used
     """
 
 
@@ -368,9 +371,15 @@ def elapsed_command(
     r"""How much business time lies between two moments.
 
     \b
-    vendor-mgmt time elapsed lisbon.yaml --from 2026-03-27T16:00 --until 2026-03-30T10:00
-    vendor-mgmt time elapsed manila.yaml --from 2026-03-31T02:00Z --until 2026-04-01T04:00Z \
-        --pause 2026-03-31T05:00Z/2026-03-31T08:00Z --goal PT8H --json
+    Examples:
+      vendor-mgmt time elapsed lisbon.yaml --from 2026-03-27T16:00 --until 2026-03-30T10:00
+      vendor-mgmt time elapsed manila.yaml --from 2026-03-31T02:00Z --until 2026-04-01T04:00Z \
+          --pause 2026-03-31T05:00Z/2026-03-31T08:00Z --goal PT8H --json
+
+    \b
+    Exit codes:
+      0  answered
+      2  the input or the call cannot be used
     """
     clock = business_time.clock(_calendar(calendar), conventions)
     zone = clock.calendar.zone
@@ -421,10 +430,16 @@ def add_command(
     r"""When something is due: so much business time, or so many working days, after a moment.
 
     \b
-    vendor-mgmt time add cairo.yaml --from 2026-04-22T12:00Z --hours 8
-    vendor-mgmt time add manila.yaml --from 2026-03-31T10:00 --working-days 10 --json
-    vendor-mgmt time add manila.yaml --from 2026-03-31 --working-days 2
-    vendor-mgmt time add lisbon.yaml --from 2026-03-31T10:00 --duration PT16H --percent 75
+    Examples:
+      vendor-mgmt time add cairo.yaml --from 2026-04-22T12:00Z --hours 8
+      vendor-mgmt time add manila.yaml --from 2026-03-31T10:00 --working-days 10 --json
+      vendor-mgmt time add manila.yaml --from 2026-03-31 --working-days 2
+      vendor-mgmt time add lisbon.yaml --from 2026-03-31T10:00 --duration PT16H --percent 75
+
+    \b
+    Exit codes:
+      0  answered
+      2  the input or the call cannot be used
     """
     clock = business_time.clock(_calendar(calendar), conventions)
     zone = clock.calendar.zone
@@ -497,8 +512,14 @@ def windows_command(
     Local times, and dates given to --from and --until, are those of the first calendar.
 
     \b
-    vendor-mgmt time windows cairo.yaml --from 2026-04-20 --until 2026-04-27
-    vendor-mgmt time windows lisbon.yaml manila.yaml --from 2026-03-23 --until 2026-03-30 --also-in Asia/Manila
+    Examples:
+      vendor-mgmt time windows cairo.yaml --from 2026-04-20 --until 2026-04-27
+      vendor-mgmt time windows lisbon.yaml manila.yaml --from 2026-03-23 --until 2026-03-30 --also-in Asia/Manila
+
+    \b
+    Exit codes:
+      0  answered
+      2  the input or the call cannot be used
     """
     read = [_calendar(calendar) for calendar in calendars]
     zone = read[0].zone
@@ -535,8 +556,14 @@ def open_command(calendar: str, at: datetime | date, as_json: bool, conventions:
     r"""Whether a site is open at a moment, or works on a date.
 
     \b
-    vendor-mgmt time open manila.yaml --at 2026-01-10T05:59
-    vendor-mgmt time open manila.yaml --at 2026-04-02
+    Examples:
+      vendor-mgmt time open manila.yaml --at 2026-01-10T05:59
+      vendor-mgmt time open manila.yaml --at 2026-04-02
+
+    \b
+    Exit codes:
+      0  answered
+      2  the input or the call cannot be used
     """
     clock = business_time.clock(_calendar(calendar), conventions)
     zone = clock.calendar.zone
@@ -568,7 +595,13 @@ def within_command(interval: str, at: datetime | date, as_json: bool) -> None:  
     INTERVAL.yaml names any of times, weekdays, days_of_month, months and years, and a time_zone; docs/calendars.md describes them.
 
     \b
-    vendor-mgmt time within maintenance.yaml --at 2026-03-31T23:30Z
+    Example:
+      vendor-mgmt time within maintenance.yaml --at 2026-03-31T23:30Z
+
+    \b
+    Exit codes:
+      0  answered
+      2  the input or the call cannot be used
     """
     document, _ = _document(interval, RecurringInterval, lambda _: [])
     moment = _instant(at, zone_named(document.time_zone), Conventions())
@@ -596,8 +629,14 @@ def days_command(
     r"""How many working days lie between two dates, or which of them is the nth.
 
     \b
-    vendor-mgmt time days cairo.yaml --from 2026-04-19 --until 2026-05-01
-    vendor-mgmt time days lisbon.yaml --from 2026-04-01 --through 2026-04-30 --nth 8
+    Examples:
+      vendor-mgmt time days cairo.yaml --from 2026-04-19 --until 2026-05-01
+      vendor-mgmt time days lisbon.yaml --from 2026-04-01 --through 2026-04-30 --nth 8
+
+    \b
+    Exit codes:
+      0  answered
+      2  the input or the call cannot be used
     """
     clock = business_time.clock(_calendar(calendar), conventions)
     if (until_on is None) == (through_on is None):
@@ -628,7 +667,13 @@ def local_command(
     r"""Which instant a local time is, also where the clocks skip or repeat it.
 
     \b
-    vendor-mgmt time local 2026-03-08T02:30 --zone America/New_York
+    Example:
+      vendor-mgmt time local 2026-03-08T02:30 --zone America/New_York
+
+    \b
+    Exit codes:
+      0  answered
+      2  the input or the call cannot be used
     """
     if not isinstance(local, datetime) or local.tzinfo is not None:
         raise click.UsageError("give a local time without an offset, such as 2026-03-08T02:30")
@@ -661,9 +706,15 @@ def periods_command(
     r"""The periods between two dates, with the instants at which they begin and end.
 
     \b
-    vendor-mgmt time periods --each month --zone Europe/Madrid --from 2016-01-16 --until 2017-01-16 --anchor-day 16
-    vendor-mgmt time periods --each day --zone Africa/Cairo --from 2026-04-24
-    vendor-mgmt time periods --each year --from 2026-03-01 --until 2028-03-01 --anchor 2026-03-01
+    Examples:
+      vendor-mgmt time periods --each month --zone Europe/Madrid --from 2016-01-16 --until 2017-01-16 --anchor-day 16
+      vendor-mgmt time periods --each day --zone Africa/Cairo --from 2026-04-24
+      vendor-mgmt time periods --each year --from 2026-03-01 --until 2028-03-01 --anchor 2026-03-01
+
+    \b
+    Exit codes:
+      0  answered
+      2  the input or the call cannot be used
     """
     clocks = zone_named(zone)
     begins_on = anchor or calendar_anchor(unit, week_starts=week_starts, anchor_day=anchor_day)
@@ -709,7 +760,13 @@ def due_command(
     r"""When something that recurs is due next, in local time and UTC.
 
     \b
-    vendor-mgmt time due --rule "FREQ=MONTHLY;BYMONTHDAY=-1" --zone Asia/Manila --starts 2026-01-01T18:00
+    Example:
+      vendor-mgmt time due --rule "FREQ=MONTHLY;BYMONTHDAY=-1" --zone Asia/Manila --starts 2026-01-01T18:00
+
+    \b
+    Exit codes:
+      0  answered
+      2  the input or the call cannot be used
     """
     local = starts if isinstance(starts, datetime) else datetime.fromisoformat(f"{starts}T00:00")
     schedule = recurrence.Recurrence(rrule=rule, zone=zone, starts=local)
@@ -741,7 +798,13 @@ def check_command(calendar: str) -> None:
     r"""Whether a calendar document can be used, and what a person should look at in it.
 
     \b
-    vendor-mgmt time check manila.yaml
+    Example:
+      vendor-mgmt time check manila.yaml
+
+    \b
+    Exit codes:
+      0  answered
+      2  the input or the call cannot be used
     """
     document, findings = _document(calendar, Calendar, business_time.check)
     click.echo(render(findings) if findings else f"{document.id} version {document.version}: nothing to remark")
@@ -772,8 +835,14 @@ def freeze_command(
     country's working week. The document goes to standard output.
 
     \b
-    vendor-mgmt time freeze --country EG --from 2026-01-01 --until 2028-01-01 --id cairo-office --zone Africa/Cairo > cairo.yaml
-    vendor-mgmt time freeze manila.yaml --country PH --from 2026-01-01 --until 2029-01-01 > manila-v2.yaml
+    Examples:
+      vendor-mgmt time freeze --country EG --from 2026-01-01 --until 2028-01-01 --id cairo-office --zone Africa/Cairo > cairo.yaml
+      vendor-mgmt time freeze manila.yaml --country PH --from 2026-01-01 --until 2029-01-01 > manila-v2.yaml
+
+    \b
+    Exit codes:
+      0  answered
+      2  the input or the call cannot be used
     """
     period = Period(from_on, until_on) if from_on < until_on else None
     if period is None:
