@@ -614,6 +614,13 @@ def _day(text: str) -> dt.date | None:
     return None
 
 
+def _iso_day(value: Plain) -> dt.date | None:
+    try:
+        return dt.date.fromisoformat(value) if isinstance(value, str) else None
+    except ValueError:
+        return None
+
+
 def _month(text: str) -> dt.date | None:
     """The first day of a month as people head a column with it: 2026-03, 03/2026, Mar 2026, Mar-26."""
     if match := re.fullmatch(r"(\d{4})[-/.](\d{1,2})", text):
@@ -1126,6 +1133,16 @@ def _day_or_month(text: str) -> dt.date | None:
         return None
 
 
+_SMALL_CURRENCIES = frozenset(
+    ("aud", "brl", "cad", "chf", "cny", "czk", "dkk", "eur", "gbp", "hkd", "huf", "inr", "jpy", "mxn", "nok", "nzd", "php", "pln", "sek")
+) | {"sgd", "usd", "zar"}
+"""Currencies as people type them; other words are left as they are, so that checking can say what is wrong with them."""
+_ADDED_UP = ("KPIs", "Headcount")
+_TOTALS = frozenset(map(_heading, ("total", "totals", "sum", "subtotal", "grand total", "gesamt", "summe", "suma", "soma", "totale")))
+"""What people call the row below a table that adds it up."""
+_FIGURE = re.compile(r"[-+]?[\d.,\s]+%?")
+
+
 class _Reader:
     """Collects the document, its places and the findings, sheet by sheet."""
 
@@ -1136,6 +1153,8 @@ class _Reader:
         self.tree: dict[str, Plain] = {}
         self.sheets: dict[str, Sheet] = {}
         known = {sheet.casefold(): sheet for sheet in SHEETS} | _ALSO_CALLED
+        self.said_once: set[str] = set()
+        """Paths whose fault was told in the workbook's own words; what checking says of them would be the same again."""
         for sheet in sheets:
             meant = known.get(_heading(sheet.name))
             if meant is not None and meant not in self.sheets:
@@ -1249,8 +1268,21 @@ class _Reader:
 
     def rows(self, sheet: Sheet, first: int) -> Iterator[int]:
         for index in range(first, len(sheet.rows)):
-            if any(cell.value is not None and _read_text(cell) for cell in sheet.rows[index]):
-                yield index
+            if not any(cell.value is not None and _read_text(cell) for cell in sheet.rows[index]):
+                continue
+            if sheet.name in _ADDED_UP and (word := self.total(sheet, index)):
+                place = _Place(sheet.name, index, 0)
+                words = f"The row {shown(word)} adds others up and is left out"
+                self.say("note", place, words, "Delete it, or name it otherwise if it is meant.")
+                continue
+            yield index
+
+    def total(self, sheet: Sheet, row: int) -> str | None:
+        """The word of a row that adds up the rows above it: nothing else stands in it but figures."""
+        filled = [cell for cell in sheet.rows[row] if cell.value is not None and _read_text(cell)]
+        words = [cell for cell in filled if not isinstance(cell.value, int | Decimal) and not _FIGURE.fullmatch(_read_text(cell))]
+        text = _read_text(words[0]) if len(words) == 1 else ""
+        return text if _heading(text) in _TOTALS and text not in self.tree.get("kpis", {}) else None
 
     def positions(self, sheet: Sheet, headings: Mapping[int, str], known: Mapping[str, str], first: int) -> dict[str, int]:
         """Columns by canonical heading; a heading that stands twice or means nothing is reported."""
@@ -1419,6 +1451,8 @@ class _Reader:
                 if len(sheet.rows[row]) > cells[0] + 1
                 else _MISSING
             )
+            if column.header == "Currency" and str(value) in _SMALL_CURRENCIES:
+                value = str(value).upper()
             if value is not _MISSING:
                 path = ".".join(("$", *column.path))
                 if path in self.places:
@@ -1431,6 +1465,21 @@ class _Reader:
                     continue
                 _put(self.tree, column.path, value)
                 self.places[path] = _Place(sheet.name, row, cells[1] if len(cells) > 1 else cells[0])
+
+        self.is_last_day()
+
+    def is_last_day(self) -> None:
+        """A span ends before its `until`; a last day of a month, or the eve of an anniversary, is what people write who mean through it."""
+        spans = _get(self.tree, ("in_force",))
+        if not isinstance(spans, dict):
+            return
+        first, until = (_iso_day(spans.get(name)) for name in ("from", "until"))
+        if until is None or "$.in_force.until" not in self.places:
+            return
+        next_day = until + dt.timedelta(days=1)
+        if next_day.day == 1 or (first is not None and next_day > first and (next_day.month, next_day.day) == (first.month, first.day)):
+            words = f"The contract ends before {until}; its last day is {until - dt.timedelta(days=1)}"
+            self.say("warning", self.places["$.in_force.until"], words, f"If {until} is meant to be its last day, write {next_day}.")
 
     def rest(self) -> None:
         sheet = self.sheets.get(REST)
@@ -1672,6 +1721,8 @@ class _Grid:
             named = dict.fromkeys(self.split.get(name, []))
             if named and "for_each" not in kpi:
                 kpi["for_each"] = [one for one in self.names if one in named or one == "site"]
+            elif named.keys() - set(_each(kpi.get("for_each", []))):
+                self.judge_by(name, kpi, list(named))
             percent = self.said.get((name, "Credit percent"))
             if percent is not None:
                 rule = self.credit(name, percent)
@@ -1686,6 +1737,17 @@ class _Grid:
             for index, rule in enumerate(credited):
                 self.reader.places[f"$.money.credits[{index}]"] = self.at(self.said[rule["for"], "Credit percent"][1], "Credit percent")
         self.derive_scope()
+
+    def judge_by(self, name: str, kpi: dict[str, Plain], named: Sequence[str]) -> None:
+        """Rows that say more than the KPI's definition is judged by: one fault, where the definition says it."""
+        before = [str(one) for one in _each(kpi["for_each"])]
+        scopes = [one for one in self.names if one in before or one in named]
+        scopes += [one for one in before if one not in scopes]
+        wanted = ", ".join(scopes)
+        place = self.reader.places.get(f"{below('$.kpis', name)}.for_each")
+        words = f"The rows of {name} on the sheet KPIs say {', '.join(named)}, and it is judged for each {', '.join(before)}"
+        self.reader.say("error", place, words, f"Write `{wanted}` here, or leave the others out there.")
+        self.reader.said_once.add(f"{below('$.kpis', name)}.levels")
 
     def credit(self, name: str, percent: tuple[Plain, int]) -> dict[str, Plain] | None:
         value, row = percent
@@ -1815,7 +1877,9 @@ def from_sheets(
     reading = read(write(reader.tree), Contract)
     found = [*reading.findings, *(check(reading.partial) if reading.partial is not None else [])]
     located = [
-        msgspec.structs.replace(finding, where=Where(_cell_of(reader.places, finding.path), 0, 0, finding.value, name)) for finding in found
+        msgspec.structs.replace(finding, where=Where(_cell_of(reader.places, finding.path), 0, 0, finding.value, name))
+        for finding in found
+        if not any(finding.path.startswith(f"{path}[") and finding.path.endswith(".where") for path in reader.said_once)
     ]
     faults_of_form = has_errors(reader.findings)
     reader.findings += located

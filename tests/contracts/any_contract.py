@@ -40,6 +40,7 @@ NAMES = [
     "high",
     "target_2",
     "items due",
+    "total",
 ]
 TEXTS = [
     *NAMES,
@@ -78,12 +79,12 @@ TEXTS = [
 NUMBERS = ["0", "1", "0.95", "95", "95.50", "0.2", "-3", "1234567.89", "12345678901234567890.123", "0.1", "100", "0.0000001"]
 
 
-def any_contract(random: Random) -> Contract:
-    """A contract that can be written down; what it means is another question."""
+def any_contract(random: Random, *, share: float = 0.7) -> Contract:
+    """A contract that can be written down, with that share of its own fields set; what it means is another question."""
     record = record_of(Contract)
     fields: dict[str, Any] = {}
     for field in record.fields:
-        if field.required or random.random() < 0.7:
+        if field.required or random.random() < share:
             fields[field.name] = _within_reason(field.shape, random)
     return Contract(**fields)
 
@@ -157,6 +158,7 @@ def any_record(shape: Record, random: Random, depth: int) -> Any:
         [field for field in optional if random.random() < share],
         *([one] for one in optional),
         *map(list, combinations(optional, 2)),
+        [],
     ]
     for chosen in choices * 4:
         try:
@@ -166,9 +168,26 @@ def any_record(shape: Record, random: Random, depth: int) -> Any:
     raise AssertionError(f"no {shape.type.__name__} could be made")
 
 
+def with_field(shape: Record, name: str, random: Random) -> Any:
+    """A record in which one field is set to something else than its default, and as few others as its own check allows."""
+    required = [field for field in shape.fields if field.required and field.name != name]
+    [own] = [field for field in shape.fields if field.name == name]
+    others = [field for field in shape.fields if not field.required and field.name != name]
+    choices: list[list[Any]] = [[], *([one] for one in others), *map(list, combinations(others, 2))]
+    for chosen in choices * 40:
+        fields = (own, *required, *chosen)
+        try:
+            part = shape.type(**{field.name: _within_reason(field.shape, random) for field in fields})
+        except ValueError:
+            continue
+        if own.required or getattr(part, name) != own.default:
+            return part
+    raise AssertionError(f"no {shape.type.__name__} with {name} could be made")
+
+
 def _is_simple(shape: Shape) -> bool:
     members = shape.members if isinstance(shape, OneOf) else (shape,)
     return not any(isinstance(member, Record | Sequence | Mapping | Row) for member in members)
 
 
-__all__ = ["any_contract"]
+__all__ = ["any_contract", "with_field"]

@@ -9,7 +9,9 @@ import pytest
 from contracts import library
 from contracts.checking import check
 from contracts.errors import has_errors
-from scorecards.examples import run_example
+from contracts.including import read_contract
+from scorecards.examples import disagreements, run_example
+from tests.scorecards.test_examples import score
 
 PAGE = Path(__file__).parents[2] / "docs/kpi-library.md"
 CATALOGUE = """
@@ -30,6 +32,18 @@ def test_the_worked_example_comes_out_as_it_says(name: str) -> None:
     scored, differences = run_example(contract, example)
     assert differences == []
     assert len(scored.results) == 1
+
+
+@pytest.mark.parametrize("name", ENTRIES)
+def test_the_command_score_comes_to_the_same(name: str, tmp_path: Path) -> None:
+    """Included by its name, as a contract of one's own would include it, and judged on rows of a file."""
+    contract, example = library.example_of(name, ENTRIES[name])
+    text = b"contract: MINE\ntitle: Mine\nvendor: any\nin_force: {from: 2026-03-01, until: 2026-04-01}\ninclude: [{library: %s}]\n"
+    included = read_contract(text % name.encode(), name="mine.yaml").required()
+    assert (included.kpis, included.measures) == (contract.kpis, contract.measures)
+    result, code = score(tmp_path, included, example.given)
+    assert code == 0
+    assert disagreements(result, example.expect) == []
 
 
 @pytest.mark.parametrize("name", ENTRIES)

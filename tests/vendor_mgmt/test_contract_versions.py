@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import openpyxl
 import pytest
 from click.testing import CliRunner, Result
 
@@ -89,6 +90,35 @@ def test_with_both_sides_named_a_version_is_agreed_and_shown_byte_for_byte(files
     # The same text again is no further version.
     assert json.loads(run("agree", file, *BOTH, "--json").stdout)["number"] == 1
     assert len(json.loads(run("versions", "IB-1", "--json").stdout)["versions"]) == 1
+
+
+def test_a_workbook_that_was_filled_in_becomes_a_contract_that_is_agreed(files: Any, tmp_path: Path) -> None:
+    """From the template to a version in force, with what people leave in workbooks: spaces, text percents, blank rows and a total."""
+    book, document = tmp_path / "filled.xlsx", tmp_path / "filled.yaml"
+    assert run("template", book).exit_code == 0
+    workbook = openpyxl.load_workbook(book)
+    parties = {"Contract": "IB-9 ", "Currency": "eur", "In force from": "01.03.2026"}
+    for row in workbook["Contract"].iter_rows(min_row=3):
+        if str(row[0].value) in parties:
+            row[1].value = parties[str(row[0].value)]
+    grid = workbook["KPIs"]
+    filled: list[list[Any]] = [
+        ["lisbon-1 ", "product-moderation", None, "acc", None, None, "90 %", "93 %", "93%", "95%", "50%", "Yes", 200, "5 %", "charges"],
+        [None] * 15,
+        [None, None, None, "tat_sla ", "90", "95 %", None, None, None, None, "50 %", None, None, 5, "charges"],
+        ["Total", *[None] * 9, "100 %"],
+    ]
+    for number, values in enumerate(filled, 3):
+        for column, value in enumerate(values, 1):
+            grid.cell(number, column).value = value
+    workbook.save(book)
+
+    assert "The row 'Total' adds others up and is left out" in said(run("from-xlsx", book, "-o", document))
+    assert said(run("check", document)) == "1 read; 0 errors, 0 remarks.\n"
+    assert "IB-9 version 1 is agreed and holds from 2026-03-01 until 2028-03-01" in said(run("agree", document, *BOTH))
+    shown = json.loads(run("show", "IB-9", "--on", "2026-07-01", "--json").stdout)
+    assert (shown["kpis"]["acc"]["weight"], shown["kpis"]["tat_sla"]["weight"]) == (50, 50)
+    assert shown["kpis"]["acc"]["levels"][1]["at"] == {"floor": 93, "target": 95}
 
 
 def test_without_both_sides_it_waits_and_nothing_is_in_force(files: Any) -> None:

@@ -211,7 +211,7 @@ def read_workbook(path: Path) -> GridReading:
             message = f"The sheet {sheet.name} has {MAX_ROWS} rows or {MAX_COLUMNS} columns, or more"
             return GridReading(
                 None,
-                [Finding("error", Where(sheet.name, name=name), message, "Delete what lies beside the table, also empty formatted cells.")],
+                [Finding("error", Where(sheet.name, name=name), message, "Delete what lies beside the table.")],
             )
     return grid.from_sheets(sheets, name=name, known_kpis=from_library, nearest=library.nearest)
 
@@ -245,12 +245,15 @@ def sheets_of(data: bytes) -> list[Sheet]:
 
 
 def _sheet(values: Worksheet, formulas: Worksheet) -> Sheet:
+    # Whole columns are often formatted down to the last row there is; only cells that say something count.
+    there = [*values._cells.values(), *formulas._cells.values()]  # noqa: SLF001 - openpyxl tells in no other way which cells there are
+    said = [(cell.row, cell.column) for cell in there if cell.value is not None]
+    last_row = min(max((row for row, _ in said), default=1), MAX_ROWS)
+    last_column = min(max((column for _, column in said), default=1), MAX_COLUMNS)
     rows = [
         [_cell(value, formula) for value, formula in zip(row, beneath, strict=True)]
         for row, beneath in zip(
-            values.iter_rows(max_row=min(values.max_row, MAX_ROWS), max_col=min(values.max_column, MAX_COLUMNS)),
-            formulas.iter_rows(max_row=min(values.max_row, MAX_ROWS), max_col=min(values.max_column, MAX_COLUMNS)),
-            strict=True,
+            values.iter_rows(max_row=last_row, max_col=last_column), formulas.iter_rows(max_row=last_row, max_col=last_column), strict=True
         )
     ]
     merged = [(area.min_row - 1, area.min_col - 1, area.max_row - 1, area.max_col - 1) for area in values.merged_cells.ranges]
