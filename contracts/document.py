@@ -109,6 +109,33 @@ class Review(Cycle, frozen=True, kw_only=True):
     """The length of a review period."""
 
 
+Changed = Literal["kpis", "levels", "weights", "allocation", "money", "calendars", "scope", "escalation"]
+
+
+class AmendmentTerms(Part, frozen=True, kw_only=True):
+    """What an amendment of some parts has to respect; whoever agrees one is told where it does not."""
+
+    of: list[Changed]
+    """The parts: the KPIs themselves, their levels, their weights, the shares of pools and credits (``allocation``), …"""
+    notice_days: int | None = None
+    """How many days before its first day it has to be announced (see ``announced_on``)."""
+    once_in_months: int | None = None
+    """It may be changed once in so many months: 12 for once a year."""
+    clause: str | None = None
+    """The clause."""
+
+    def __post_init__(self) -> None:
+        if not self.of:
+            msg = "terms of amendment are about something: {of: [weights], notice_days: 30}"
+            raise ValueError(msg)
+        if self.notice_days is None and self.once_in_months is None:
+            msg = "terms of amendment say notice_days, once_in_months or both"
+            raise ValueError(msg)
+        if (self.notice_days or 0) < 0 or (self.once_in_months is not None and self.once_in_months < 1):
+            msg = "notice is 0 days or more, and once_in_months 1 or more"
+            raise ValueError(msg)
+
+
 class Instruction(Part, frozen=True, kw_only=True):
     """A work instruction or policy handbook that the vendor works by."""
 
@@ -1475,8 +1502,12 @@ class Contract(Part, frozen=True, kw_only=True):
     """Since when, and until when."""
     signed_on: date | None = None
     """The day of the last signature; later than ``in_force.from`` makes it a late amendment."""
+    announced_on: date | None = None
+    """The day on which this version was announced to the other side, where notice has to be given."""
     executed: Executed | None = None
     """The signed paper."""
+    amendments: list[AmendmentTerms] = []
+    """What an amendment has to respect: notice, and how often."""
     measured: Cadence = Cadence()
     """Periods."""
     reviewed: Review | None = None

@@ -198,6 +198,13 @@ def _opening(contract: Contract) -> list[str]:
         lines.append(f"Results are reviewed by the {review.each}{begins}.")
     if contract.renews:
         lines.append(f"It continues contract {contract.renews}; tickets and streaks go on.")
+    if contract.announced_on is not None:
+        lines.append(f"It was announced on {day_in_words(contract.announced_on)}.")
+    for terms in contract.amendments:
+        rules = [f"takes {_count(terms.notice_days, 'day')} of notice"] if terms.notice_days is not None else []
+        if terms.once_in_months is not None:
+            rules.append(f"may come once in {_count(terms.once_in_months, 'month')}")
+        lines.append(f"A change of {_names(terms.of, 'or')} {listed(rules)}{_clause(terms.clause)}.")
     if contract.executed is not None:
         executed = contract.executed
         lines.append(f"The signed paper is {executed.document}; where it contradicts itself, the order is {listed(executed.precedence)}.")
@@ -207,7 +214,7 @@ def _opening(contract: Contract) -> list[str]:
         "signed_on", "executed", "measured", "calendars", "dimensions", "scope", "measures", "kpis", "scoring", "money", "ratchets",
         "rights",
         "relief", "escalation", "forums", "reports", "obligations", "citations", "examples",
-        "reviewed",
+        "reviewed", "announced_on", "amendments",
     }  # fmt: skip
     lines += [f"Besides, {said}." for said in _also(contract, *known)]
     lines += {

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from contracts.amendment_terms import breaches
 from contracts.document import Contract
 from contracts.explaining import day_in_words
 from contracts.period import period_containing
@@ -34,7 +35,9 @@ def consequences(effect: Effect, documents: Mapping[int, Contract], new: Contrac
         told.append(f"The contract ends earlier: it was agreed {end}, and now ends on {day_in_words(after)} (not included).")
     if effect.gap is not None:
         told.append(f"From {day_in_words(effect.gap[0])} until {day_in_words(effect.gap[1])} (not included) nothing is in force.")
-    return [*told, *_period_in_parts(effect, documents, new)]
+    was = sorted([*effect.kept, *effect.ended], key=lambda one: one.from_)
+    earlier = [documents[one.version] for one in was if one.from_ <= effect.new.from_]
+    return [*told, *breaches(earlier, new), *_period_in_parts(effect, documents, new)]
 
 
 def _period_in_parts(effect: Effect, documents: Mapping[int, Contract], new: Contract) -> list[str]:

@@ -199,6 +199,18 @@ def test_an_amendment_is_compared_and_its_consequences_are_told_before_and_after
     assert (early["versions"], early["proposals"]) == ([], [])
 
 
+def test_an_amendment_without_the_notice_it_takes_is_told_and_can_be_agreed_all_the_same(files: Any) -> None:
+    rule = "amendments: [{of: [levels], notice_days: 30, once_in_months: 12, clause: \"9.2\"}]\n"
+    run("agree", files("ib.yaml", CONTRACT + rule), *BOTH)
+    second = files("ib-2.yaml", AMENDED + rule + "announced_on: 2026-06-01\n")
+    told = said(run("amend", second, *BOTH))
+    assert "It changes levels (9.2), which takes 30 days of notice: it was announced on 1 June 2026, 15 days before it begins." in told
+    third = AMENDED.replace('"2"', '"3"').replace("2026-06-16", "2026-12-01").replace("97", "98") + rule + "announced_on: 2026-06-01\n"
+    told = said(run("amend", files("ib-3.yaml", third), "--dry-run"))
+    assert "may be done once in 12 months: version 2 did so on 16 June 2026, and 16 June 2027 is the first day for the next" in told
+    assert "days of notice" not in told
+
+
 def test_an_amendment_needs_a_contract_and_a_name_of_its_own(files: Any) -> None:
     file = files("ib.yaml", CONTRACT)
     assert "no contract 'IB-1' is agreed" in said(run("amend", file), exit_code=2)
