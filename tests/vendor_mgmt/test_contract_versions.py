@@ -200,7 +200,7 @@ def test_an_amendment_is_compared_and_its_consequences_are_told_before_and_after
 
 
 def test_an_amendment_without_the_notice_it_takes_is_told_and_can_be_agreed_all_the_same(files: Any) -> None:
-    rule = "amendments: [{of: [levels], notice_days: 30, once_in_months: 12, clause: \"9.2\"}]\n"
+    rule = 'amendments: [{of: [levels], notice_days: 30, once_in_months: 12, clause: "9.2"}]\n'
     run("agree", files("ib.yaml", CONTRACT + rule), *BOTH)
     second = files("ib-2.yaml", AMENDED + rule + "announced_on: 2026-06-01\n")
     told = said(run("amend", second, *BOTH))
