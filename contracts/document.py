@@ -727,6 +727,9 @@ class Kpi(Part, frozen=True, kw_only=True):
     missing: Literal["reweight", "zero", "full", "previous"] = "reweight"
     """Without a judged value: hand the weight on, score 0, score 100, or score what the last judged value gives under
     the levels of this period (before there is one, hand the weight on)."""
+    deemed: Decimal | None = None
+    """The value that a period without data counts as: a report that does not come is a total failure, say.  Not given, the
+    period is not judged."""
     streak: Literal["skips", "breaks"] = "skips"
     """Whether a period that is not judged is passed over by a streak or ends it."""
     sampled: bool = False
@@ -756,7 +759,7 @@ class Allocation(Part, frozen=True, kw_only=True):
 
 
 class Base(Part, frozen=True, kw_only=True):
-    """What a percentage is a percentage of: exactly one source, possibly a share of it."""
+    """What a percentage is a percentage of: exactly one source, possibly a share of it, of this period or of the one beside it."""
 
     measure: str | None = None
     """A money measure's sum over the period."""
@@ -770,6 +773,14 @@ class Base(Part, frozen=True, kw_only=True):
     """A sum of bases or measures."""
     minus: list[str] = []
     """What that sum is reduced by."""
+    credits: str | list[str] | None = None
+    """What these rules (or KPIs) gave before in the same period, in the order written; ``all`` for every credit: charges net of
+    earlier credits, or a credit on a credit."""
+    in_period: Literal["this", "previous", "next"] = "this"
+    """Whose amount it is: this period's, that of the period before, or that of the period after.  What depends on the next
+    period is priced when that period is, and counts there."""
+    without_tax: bool = False
+    """The amount is delivered with tax, and the percentage is of what it is without (see ``money.invoice.tax``)."""
     for_each: list[str] | None = None
     """The scope the amount exists for; not given, what the measure is delivered by, and contract-wide for a fixed
     amount."""
@@ -779,9 +790,10 @@ class Base(Part, frozen=True, kw_only=True):
     """How much of it credits may take: of a pool 150 percent in all, and 20 to one KPI."""
 
     def __post_init__(self) -> None:
-        ways = [self.measure is not None, self.fixed is not None, self.percent is not None, bool(self.plus or self.minus)]
+        ways = [self.measure is not None, self.fixed is not None, self.percent is not None, bool(self.plus or self.minus),
+                self.credits is not None]
         if sum(ways) != 1:
-            msg = "a base is one of: measure, fixed, percent with of, plus with minus"
+            msg = "a base is one of: measure, fixed, percent with of, plus with minus, credits"
             raise ValueError(msg)
         if (self.percent is None) != (self.of is None):
             msg = "a share of a base needs both percent and of: {percent: 12, of: charges}"
@@ -968,6 +980,21 @@ class Ladder(Part, frozen=True, kw_only=True):
     """First failure, second, and so on."""
 
 
+class Offset(Part, frozen=True, kw_only=True):
+    """An amount in the vendor's favour that is never paid: it takes off credits, now or from a bank in later periods."""
+
+    on: list[str] = []
+    """Only credits of these KPIs or rules; empty, all."""
+    except_: list[str] = field(name="except", default=[])
+    """Never credits of these KPIs or rules, such as a critical failure."""
+    except_bands: list[str] = []
+    """Never credits of a failure in these bands, such as *severe*."""
+    starts: Literal["this_period", "next_period"] = "this_period"
+    """Whether it takes off credits of its own period, or only of later ones."""
+    keep: int = 0
+    """For how many following periods it stays good for what is left of it; 0: what is left lapses at once."""
+
+
 class Payment(Part, frozen=True, kw_only=True):
     """A credit (or bonus) rule."""
 
@@ -997,6 +1024,8 @@ class Payment(Part, frozen=True, kw_only=True):
     """A gate: while this holds, the rule pays nothing."""
     spread: Literal["once", "accumulated_periods"] = "once"
     """``accumulated_periods``: the amount falls due in as many following periods as were accumulated."""
+    offsets: Offset | None = None
+    """``bonuses`` only: the bonus is not paid, it only takes off credits; not given, it is paid."""
 
 
 class Exclusive(Part, frozen=True, kw_only=True):
@@ -1004,16 +1033,18 @@ class Exclusive(Part, frozen=True, kw_only=True):
 
     among: list[str]
     """The KPIs."""
-    take: Literal["highest_amount", "highest_points", "first_listed"] = "highest_amount"
-    """Which of them stands."""
+    take: Literal["highest_amount", "highest_points", "first_listed", "claimed"] = "highest_amount"
+    """Which of them stands; ``claimed``: the one that the customer chose, and the highest amount until it has chosen."""
     same: Literal["period", "event"] = "period"
     """What makes them rivals: the same scope and period, or the same single event."""
+    for_each: list[str] | None = None
+    """The scope inside which they are rivals; not given, exactly the same scope."""
     clause: str | None = None
     """The clause."""
 
 
 class Cap(Part, frozen=True, kw_only=True):
-    """A limit on credits over a span."""
+    """A limit on credits (or bonuses) over a span."""
 
     name: str | None = None
     """The cap's name, for conditions that refer to it."""
@@ -1027,8 +1058,10 @@ class Cap(Part, frozen=True, kw_only=True):
     """The base of ``percent``."""
     amount: Decimal | None = None
     """The limit as money."""
+    limits: Literal["credits", "bonuses"] = "credits"
+    """Whose amounts are limited."""
     on: list[str] = []
-    """Only credits of these KPIs or rules; empty, all."""
+    """Only amounts of these KPIs or rules; empty, all."""
     excess: Literal["lost", "carried"] = "lost"
     """What happens above the limit: lost, or carried into the next period."""
     for_each: list[str] | None = None
@@ -1052,6 +1085,10 @@ class EarnBack(Part, frozen=True, kw_only=True):
     """How much of the credit comes back."""
     periods: int
     """How many following periods must perform, each of them."""
+    within: int | None = None
+    """The run may begin later, if it is complete so many periods after the failure; not given, it begins at once."""
+    whose: Literal["kpi", "all"] = "kpi"
+    """Whose results must perform: those of the KPI that failed, or of every KPI of the vendor's in the scope."""
     level: str = "target"
     """The level to perform to."""
     strictness: Literal["met", "exceeded"] = "met"
@@ -1060,10 +1097,19 @@ class EarnBack(Part, frozen=True, kw_only=True):
     """The KPIs whose credits can be earned back; empty, all."""
     except_months: list[int] = []
     """Credits of these months (1 to 12) stay."""
+    except_bands: list[str] = []
+    """Credits of a failure in these bands stay, such as those of a *severe* one."""
     at_most: Decimal | None = None
     """No more than this comes back for one credit."""
+    offsets: Offset | None = None
+    """What comes back is not paid, it only takes off other credits; not given, it is added to the invoice."""
     clause: str | None = None
     """The clause."""
+
+    def __post_init__(self) -> None:
+        if self.within is not None and self.within < self.periods:
+            msg = f"a run of {self.periods} periods is never complete within {self.within}; write {self.periods} or more"
+            raise ValueError(msg)
 
 
 class Minimum(Part, frozen=True, kw_only=True):
@@ -1099,6 +1145,26 @@ class Conversion(Part, frozen=True, kw_only=True):
     """Of which day, in words; the rate that is delivered must be that day's."""
 
 
+class Tax(Part, frozen=True, kw_only=True):
+    """The tax on the vendor's invoices, such as value added tax."""
+
+    percent: Decimal
+    """Percent of what is taxed."""
+    of: Literal["what_is_left", "charges"] = "what_is_left"
+    """A credit adjusts the price, so that what is left of the charges is taxed; or it is damages, and the charges are taxed whole."""
+
+
+class Invoice(Part, frozen=True, kw_only=True):
+    """The account of what is taken off which invoice."""
+
+    of: str
+    """The base that is the invoice before credits, without tax."""
+    below_zero: Literal["refunded", "carried", "lost"] = "carried"
+    """Credits above the invoice: paid out, taken off the next invoice, or lost."""
+    tax: Tax | None = None
+    """The tax on it."""
+
+
 class Money(Part, frozen=True, kw_only=True):
     """What is at stake: bases, credits, bonuses, and what limits them."""
 
@@ -1125,7 +1191,11 @@ class Money(Part, frozen=True, kw_only=True):
     claim: Literal["automatic", "on_claim"] = "automatic"
     """Whether the customer has to ask for a credit."""
     claim_within_days: int | None = None
-    """How long it may ask."""
+    """How long it may ask: until so many days after the period ends, that day included."""
+    at_end: Literal["paid", "lapses"] = "paid"
+    """A credit whose invoice would come after the contract's end: paid all the same, or not at all."""
+    invoice: Invoice | None = None
+    """What the vendor is paid in the end, invoice by invoice."""
     nature: Literal["price_adjustment", "sole_remedy", "without_prejudice"] = "price_adjustment"
     """What a credit is in law, for the scorecard's words."""
 
@@ -1451,6 +1521,21 @@ class ExampleEvent(Part, frozen=True, kw_only=True):
     """The other columns."""
 
 
+class ExampleClaim(Part, frozen=True, kw_only=True):
+    """One credit that the customer asked for, or chose among several; the columns of the file of claims."""
+
+    starts_on: date
+    """The first day of the period whose credit it is."""
+    kpi: str
+    """The KPI, or the rule's name where it is for none."""
+    site: str | None = None
+    """The site; not given, all."""
+    event_id: str | None = None
+    """The single event, where the choice is made event by event."""
+    claimed_on: date | None = None
+    """The day on which it was asked for; not given, in time."""
+
+
 class Given(Part, frozen=True, kw_only=True):
     """What an example starts from."""
 
@@ -1462,6 +1547,8 @@ class Given(Part, frozen=True, kw_only=True):
     """Earlier results."""
     events: list[ExampleEvent] = []
     """Single events."""
+    claims: list[ExampleClaim] | None = None
+    """Credits that the customer asked for; not given, nobody says which."""
 
 
 class Example(Part, frozen=True, kw_only=True):

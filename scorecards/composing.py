@@ -18,7 +18,7 @@ from contracts.period import Period
 from scorecards.evaluating import Evaluation, Planned
 from scorecards.measurement import Scope
 from scorecards.measuring import measures_of, side
-from scorecards.pricing.ledger import Payable, Record, covers
+from scorecards.pricing.ledger import Memory, Record, covers
 from scorecards.scorecard import (
     Commentary,
     Feed,
@@ -34,6 +34,9 @@ from scorecards.scorecard import (
     shown,
 )
 from scorecards.scoring import combine, without_relief
+
+_SCORE, _CONVERSION = 8, 13
+"""The step in which the score is made (what comes after is money), and the one that every total has."""
 
 
 class Surroundings(Struct, frozen=True, kw_only=True):
@@ -63,11 +66,11 @@ class Surroundings(Struct, frozen=True, kw_only=True):
 
 
 class Composed(Struct, frozen=True, kw_only=True):
-    """A scorecard without its number, and the amounts that belong to it."""
+    """A scorecard without its number, and what is kept beside it for later periods."""
 
     site: str | None
     document: Scorecard
-    payables: list[Payable]
+    memories: list[Memory]
 
 
 def compose(planned: Sequence[Planned], run: Evaluation, around: Surroundings) -> list[Composed]:
@@ -78,22 +81,24 @@ def compose(planned: Sequence[Planned], run: Evaluation, around: Surroundings) -
     for result in run.results:
         results.setdefault(result.site, []).append(result)
     lines: dict[str | None, list[Line]] = {}
-    payables: dict[str | None, list[Payable]] = {}
+    memories: dict[str | None, list[Memory]] = {}
     for record in run.records:
         for line in record.lines:
             lines.setdefault(line.scope.get("site"), []).append(line)
-        for payable in record.payables:
-            payables.setdefault(_site_of(payable.scope), []).append(payable)
+        for site, memory in record.memories().items():
+            memories.setdefault(site, []).append(memory)
     said = _Said(
         definitions={name: definition(name, kpi) for name, kpi in contract.kpis.items()},
         measures={name: measures_of(kpi) for name, kpi in contract.kpis.items()},
         bands=_bands(contract),
     )
     sites: list[str | None] = [*sorted({site for site in results if site is not None} | set(_scope_sites(contract)))]
-    if None in results or None in payables:
+    # A limit on all sites together leaves its line above them, and what later periods have to know of it.
+    is_above = any(line.step > _SCORE and line.step != _CONVERSION for line in lines.get(None, []))
+    if None in results or None in memories or is_above:
         sites.append(None)
     return [
-        _card(site, period, contract, run, around, said, results.get(site, []), lines.get(site, []), payables.get(site, []))
+        _card(site, period, contract, run, around, said, results.get(site, []), lines.get(site, []), memories.get(site, []))
         for site in sites
     ]
 
@@ -110,10 +115,6 @@ def _scope_sites(contract: Contract) -> list[str]:
     return list(dict.fromkeys(scope.site for scope in contract.scope))
 
 
-def _site_of(scope: Scope) -> str | None:
-    return next((value for name, value in scope if name == "site"), None)
-
-
 def _card(
     site: str | None,
     period: Period,
@@ -123,7 +124,7 @@ def _card(
     said: _Said,
     results: list[KpiResult],
     lines: list[Line],
-    payables: list[Payable],
+    memories: list[Memory],
 ) -> Composed:
     scope: Scope = (("site", site),) if site is not None else ()
     records = run.records
@@ -184,7 +185,7 @@ def _card(
         measures={name: said.measures[name] for name in names},
         rights=[right for right in run.rights if right.scope.get("site") in (None, site)],
     )
-    return Composed(site=site, document=document, payables=[payable for payable in payables if payable.amount > 0])
+    return Composed(site=site, document=document, memories=memories)
 
 
 def _names(results: Sequence[KpiResult]) -> list[str]:

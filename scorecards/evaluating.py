@@ -18,7 +18,7 @@ from types import MappingProxyType
 
 from contracts.business_time import Calendar
 from contracts.curve import draw
-from contracts.document import Cadence, Contract, Kpi, ReliefTerms
+from contracts.document import Cadence, Contract, Kpi, ReliefTerms, When
 from contracts.errors import CannotCompute
 from contracts.period import Period, first_measured_on, is_part, period_containing, periods, zone_named
 from scorecards.deriving import derive, in_order, scopes_of
@@ -37,9 +37,12 @@ from scorecards.measuring import (
 )
 from scorecards.pricing.bases import Amounts, Volumes
 from scorecards.pricing.caps import add_carried, apply_caps
+from scorecards.pricing.claims import Claim, drop_unclaimed
 from scorecards.pricing.earning_back import earn_back
 from scorecards.pricing.exclusivity import apply_exclusivity
-from scorecards.pricing.ledger import Payable, Record, covers
+from scorecards.pricing.invoicing import drop_after_the_end, invoice
+from scorecards.pricing.ledger import Note, Payable, Record, covers
+from scorecards.pricing.offsets import offset_credits
 from scorecards.pricing.payments import give_payments, reading
 from scorecards.pricing.points import give_points
 from scorecards.pricing.rounding import apply_minimum, round_lines, round_total
@@ -88,6 +91,8 @@ class Planned:
     period: Period
     version: Version
     whole: Period
+    began_on: date | None = None
+    """The first day of the contract's first version, from which contract years are counted."""
 
 
 def plan_periods(versions: Sequence[Version], until: date) -> list[Planned]:
@@ -125,7 +130,7 @@ def plan_periods(versions: Sequence[Version], until: date) -> list[Planned]:
             stop = version.until_on if rest.from_on == stop and rest.until_on > version.until_on else stop
         pieces = list(periods(cadence.each, anchor, since, stop))
         planned += [
-            Planned(period, version, _whole_of(period, cadence))
+            Planned(period, version, _whole_of(period, cadence), ordered[0].contract.in_force.from_)
             for period in _without_parts(pieces, cadence, at_start=index == 0, at_end=is_last and stop == version.until_on)
             if period.from_on < until
         ]
@@ -202,11 +207,12 @@ def evaluate_rows(
     opening: Sequence[Opening] = (),
     events: Sequence[Event] = (),
     calendars: Mapping[str, Calendar] = MappingProxyType({}),
+    claims: Sequence[Claim] | None = None,
 ) -> Evaluation:
     """Judges every period from the contract's start to the last one that anything was delivered for.
 
     ``events`` are single events, for measures that are made from them; ``calendars`` those in whose business time
-    durations are counted.
+    durations are counted; ``claims`` the credits that the customer asked for or chose (``None``: nobody says).
     """
     days = [row.starts_on for row in rows] + [one.starts_on for one in opening]
     stopping = {kind for one in versions for how in one.contract.measures.values() if how.events is not None for kind in how.events.pauses}
@@ -221,7 +227,7 @@ def evaluate_rows(
     counted = _count_events(versions, events, periods_, rows, calendars, remarks)
     facts = gather([*rows, *counted.rows], starts)
     facts.cases = counted.cases
-    run = evaluate(planned, facts, relief=relief, opening=known_before, calendars=calendars)
+    run = evaluate(planned, facts, relief=relief, opening=known_before, calendars=calendars, claims=claims)
     run.findings += remarks
     return run
 
@@ -285,6 +291,7 @@ def evaluate(
     opening: Sequence[Opening] = (),
     earlier: Sequence[Record] = (),
     calendars: Mapping[str, Calendar] = MappingProxyType({}),
+    claims: Sequence[Claim] | None = None,
 ) -> Evaluation:
     """Judges the planned periods in order.  ``earlier`` are records of periods before the first of them."""
     run = Evaluation()
@@ -323,16 +330,16 @@ def evaluate(
                 for key, verdict in record.verdicts.items():
                     streaks[key] = streak_after(streaks.get(key, 0), verdict)
             continue
-        record = Record(contract, one.version.label, one.period)
+        record = Record(contract, one.version.label, one.period, began_on=one.began_on)
         if replacing:
             record.known_failures += replacing[0].known_failures
             record.known_points += replacing[0].known_points
-        amounts = Amounts(contract, one.period, facts, by_measure, one.whole)
+        amounts = Amounts(contract, one.period, facts, by_measure, one.whole, record, history)
         record.base_amount = amounts.amount
         _judge_all(record, one, plans[id(contract)], facts, relief, history, amounts, pending)
         for key, verdict in record.verdicts.items():
             streaks[key] = verdict.streak = streak_after(streaks.get(key, 0), verdict)
-        _price(record, history, amounts, run)
+        _price(record, history, amounts, run, claims)
         run.rights += rights_of(record, history)
         run.proposals += proposals_of(record, history)
         written: dict[int, dict[str, Decimal]] = {}
@@ -395,6 +402,8 @@ def _judge_all(
                 measured, accumulated = _until_review(pending, name, scope, plans[name], measured, is_over=_ends_review(one))
             elif kpi.sample is not None and kpi.sample.otherwise == "accumulate":
                 measured, accumulated = _accumulate(pending, name, scope, plans[name], measured)
+            if kpi.deemed is not None and measured.status == "no_data":
+                measured = _deemed(kpi.deemed, measured)
             levels = same
             if levels is None:
                 levels = levels_in_force(
@@ -554,6 +563,18 @@ def _review_of(one: Planned) -> Period:
     return one.period if reviewed is None else period_containing(reviewed.each, reviewed.anchor, one.period.from_on)
 
 
+def _deemed(value: Decimal, measured: Measured) -> Measured:
+    """What a period counts as for which nothing, or not enough, was delivered, where the contract says so."""
+    return Measured(
+        "measured",
+        value=Fraction(value),
+        expected=measured.expected,
+        present=measured.present,
+        recomputable=False,
+        note=f"nothing, or not enough, was delivered; the contract deems it {value}",
+    )
+
+
 def _ends_review(one: Planned) -> bool:
     """Whether a review is over with this period: its own end, or the contract's, has come."""
     ends = one.version.contract.in_force.until
@@ -603,19 +624,25 @@ def _until_review(
     return pooled, count
 
 
-def _price(record: Record, history: Sequence[Record], amounts: Amounts, run: Evaluation) -> None:
+def _price(
+    record: Record, history: Sequence[Record], amounts: Amounts, run: Evaluation, claims: Sequence[Claim] | None = None
+) -> None:
     contract = record.contract
     give_points(record, history)
     _score(record, history, amounts)
     try:
         add_carried(record, history)
         give_payments(record, history, amounts)
-        apply_exclusivity(record)
+        apply_exclusivity(record, claims)
+        drop_unclaimed(record, claims)
         record.uncapped = [(p.scope, p.amount) for p in record.payables if p.kind == "credit"]
         apply_caps(record, history, amounts)
         earn_back(record, history)
+        offset_credits(record, history)
         round_lines(record)
         apply_minimum(record)
+        drop_after_the_end(record)
+        invoice(record, history, amounts)
     except CannotCompute as problem:
         run.findings.append(
             Remark(
@@ -626,16 +653,18 @@ def _price(record: Record, history: Sequence[Record], amounts: Amounts, run: Eva
             )
         )
         record.payables.clear()
+        record.notes = [note for note in record.notes if note.kind == "score"]
     run.findings += [
         Remark(severity="error", where=str(record.period), message=one.message, repair=one.repair)
         for one in record.problems
     ]
     priced = bool(contract.money.credits or contract.money.bonuses)
+    uncapped, carried, backs = _per_site(record.uncapped), _per_site(record.carried), _per_site(record.earned_back)
     for scope in _total_scopes(record):
         verdicts = record.inside(scope)
         credit = round_total(record, record.credit(scope)) if priced else None
         bonus = round_total(record, record.bonus(scope)) if priced else None
-        back = round_total(record, _inside(record.earned_back, scope)) if priced else None
+        back = round_total(record, backs.get(scope, Fraction(0))) if priced else None
         gave_points = any(verdict.points is not None for verdict in verdicts)
         score = record.scores.get(scope)
         net = credit - bonus - back if credit is not None and bonus is not None and back is not None else None
@@ -647,12 +676,13 @@ def _price(record: Record, history: Sequence[Record], amounts: Amounts, run: Eva
                 score=shown(score),
                 standing=standing_of(contract, score),
                 points=shown(record.points(scope)) if gave_points else None,
-                credit_uncapped=_cents(_inside(record.uncapped, scope), record) if priced else None,
+                credit_uncapped=_cents(uncapped.get(scope, Fraction(0)), record) if priced else None,
                 credit=_cents(credit, record),
                 bonus=_cents(bonus, record),
                 earned_back=_cents(back, record),
-                carried=_cents(_inside(record.carried, scope), record) if priced else None,
+                carried=_cents(carried.get(scope, Fraction(0)), record) if priced else None,
                 net=_cents(net, record),
+                **_invoiced(record, scope),
                 converted=_cents(_converted(net, record, amounts, scope), record),
                 converted_currency=contract.money.conversion.to if contract.money.conversion is not None else None,
             )
@@ -674,8 +704,28 @@ def _converted(net: Fraction | None, record: Record, amounts: Amounts, scope: Sc
     return net * rate
 
 
-def _inside(amounts: Iterable[tuple[Scope, Fraction]], scope: Scope) -> Fraction:
-    return sum((amount for held, amount in amounts if covers(scope, held)), Fraction(0))
+def _per_site(amounts: Iterable[tuple[Scope, Fraction]]) -> dict[Scope, Fraction]:
+    """The sum for each site, and for the contract under ``()``."""
+    found: dict[Scope, Fraction] = {}
+    for scope, amount in amounts:
+        for place in dict.fromkeys([site_of(scope), ()]):
+            found[place] = found.get(place, Fraction(0)) + amount
+    return found
+
+
+def _invoiced(record: Record, scope: Scope) -> dict[str, Decimal | None]:
+    """The invoice of a scope as a total shows it; the contract's is the sum of its sites'."""
+    held = [one for one in record.invoices if covers(scope, one.scope)]
+    if not held:
+        return {}
+    sums = {
+        "invoice": sum((one.before for one in held), Fraction(0)),
+        "taken_off": sum((one.taken_off for one in held), Fraction(0)),
+        "tax": sum((one.tax for one in held), Fraction(0)),
+        "to_pay": sum((one.to_pay for one in held), Fraction(0)),
+        "left_over": sum((one.left for one in held), Fraction(0)),
+    }
+    return {name: _cents(amount, record) for name, amount in sums.items()}
 
 
 def _cents(amount: Fraction | None, record: Record) -> Decimal | None:
@@ -692,12 +742,14 @@ def _total_scopes(record: Record) -> list[Scope]:
     """One total for each site, and one for the contract."""
     sites = {site_of(scope) for _, scope in record.verdicts}
     sites |= {site_of(payable.scope) for payable in record.payables}
+    sites |= {one.scope for one in record.invoices}
     return [*sorted(site for site in sites if site), ()]
 
 
 def _score(record: Record, history: Sequence[Record], amounts: Amounts) -> None:
     """Scores the contract first and its sites after, so that a verdict shows the weight it had in its site."""
     sites = sorted({site_of(scope) for _, scope in record.verdicts})
+    looked_at = _scores_looked_at(record.contract)
     for scope in [(), *(site for site in sites if site)]:
         score = combine(record.contract, record.inside(scope), of_sites=bool(scope)).score
         if score is not None:
@@ -705,6 +757,23 @@ def _score(record: Record, history: Sequence[Record], amounts: Amounts) -> None:
             how = record.contract.scoring.round_total
             score = score if how is None else round_decimals(score, how)
         record.scores[scope] = score
+        if score is not None and bool(scope) in looked_at:
+            record.notes.append(Note("score", "score", scope, score))
+
+
+def _scores_looked_at(contract: Contract) -> set[bool]:
+    """Whose scores conditions over several periods are about, sites' (``True``) or the contract's (``False``); a stored result
+    does not hold them exactly.
+    """
+    found = {bool(right.for_each) for right in contract.rights if _is_on_score(right.when)}
+    for rule in (*contract.money.credits, *contract.money.bonuses):
+        if any(_is_on_score(one) for one in (rule.when, rule.unless) if one is not None):
+            found.add(rule.for_each != [])
+    return found
+
+
+def _is_on_score(when: When) -> bool:
+    return when.score_below is not None or any(_is_on_score(one) for one in (*when.all, *when.either))
 
 
 def _less_deductions(
@@ -803,6 +872,7 @@ def _result(
             for name, hard in (verdict.levels_without_relief or {}).items()
             if hard != verdict.levels.get(name) and (figure := shown(hard)) is not None
         },
+        cases=exact(Fraction(measured.n)) if measured.status == "accumulating" and measured.n is not None else None,
         accumulated=verdict.accumulated,
         recomputable=measured.recomputable,
         note=measured.note,

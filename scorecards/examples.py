@@ -12,7 +12,7 @@ import msgspec
 from contracts.business_time import Calendar
 from contracts.document import Contract, Example
 from scorecards.evaluating import evaluate_rows, version_of
-from scorecards.files import events_of_example, rows_of_example
+from scorecards.files import claims_of_example, events_of_example, rows_of_example
 from scorecards.scorecard import Scored
 
 
@@ -22,7 +22,8 @@ def run_example(
     """Judges what the example gives, and says in sentences where the result differs from what it expects."""
     rows, relief, opening = rows_of_example(example, contract)
     events = events_of_example(example)
-    run = evaluate_rows([version_of(contract)], rows, relief=relief, opening=opening, events=events, calendars=calendars)
+    claims = claims_of_example(example)
+    run = evaluate_rows([version_of(contract)], rows, relief=relief, opening=opening, events=events, calendars=calendars, claims=claims)
     scored = run.scored(contract)
     return scored, differences(scored, example.expect)
 

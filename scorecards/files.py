@@ -29,6 +29,7 @@ from scorecards.evaluating import Planned
 from scorecards.events import Event
 from scorecards.measurement import Fact, Opening, Relief, ReliefEffect, Row, Scope
 from scorecards.measuring import zones_of
+from scorecards.pricing.claims import Claim
 from scorecards.scoring import eased_by
 
 _ROW_COLUMNS = ("site", "measure", "grain", "value")
@@ -466,6 +467,40 @@ def _event(record: Mapping[str, str], contract: Contract) -> Event:
                            f"Correct it, or write may_be_negative: true under measures.{name}.")
     own = _dimensions(record, _EVENT_COLUMNS, contract)
     return Event(record["event_id"], record["site"], record["kind"], started_at, ended_at, value, own)
+
+
+def read_claims(data: bytes, contract: Contract, *, name: str = "") -> tuple[list[Claim], list[Finding]]:
+    """The claims of a claims file: which credits the customer asked for, or chose among several."""
+    text, refused = _decode(data, name)
+    if not refused:
+        refused = _header(text, ("starts_on", "kpi"), name)
+    claims: list[Claim] = []
+    if refused:
+        return claims, refused
+    for line, record, bad_line in _lines(text):
+        try:
+            if bad_line is not None:
+                raise bad_line
+            claims.append(_claim(record, contract))
+        except _Bad as bad:
+            refused.append(_finding(bad, line, record, name))
+    return claims, refused
+
+
+def _claim(record: Mapping[str, str], contract: Contract) -> Claim:
+    known = {*contract.kpis, *(rule.name for rule in contract.money.credits if rule.name)}
+    if record["kpi"] not in known:
+        raise _Bad("kpi", f"the contract has no KPI and no credit {record['kpi']!r}", f"Use one of {', '.join(sorted(known))}.")
+    claimed_on = _day(record["claimed_on"], "claimed_on") if record.get("claimed_on") else None
+    starts_on = _day(record["starts_on"], "starts_on")
+    return Claim(starts_on, record["kpi"], record.get("site") or None, record.get("event_id") or None, claimed_on)
+
+
+def claims_of_example(example: Example) -> list[Claim] | None:
+    """The claims that an example starts from; ``None`` where it says nothing of claims."""
+    if example.given.claims is None:
+        return None
+    return [Claim(one.starts_on, one.kpi, one.site, one.event_id, one.claimed_on) for one in example.given.claims]
 
 
 def events_of_example(example: Example) -> list[Event]:

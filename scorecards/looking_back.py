@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from datetime import date
 from fractions import Fraction
 
 from contracts.document import By, Contract, Derived, Kpi, Operand, When
@@ -10,7 +11,8 @@ from contracts.period import Period
 from scorecards.evaluating import Version
 from scorecards.measurement import Scope, scope_of
 from scorecards.measuring import Measured
-from scorecards.pricing.ledger import Payable, Record
+from scorecards.pricing.ledger import Memory, Record
+from scorecards.pricing.windows import PASSED_OVER
 from scorecards.scorecard import KpiResult
 from scorecards.scoring import Judged, levels_in_force, round_decimals
 
@@ -27,8 +29,9 @@ def _needs(contract: Contract) -> Iterator[int]:
     yield 1
     for kpi in contract.kpis.values():
         if kpi.repeat is not None:
-            yield kpi.repeat.last
-        if kpi.missing == "previous" and kpi.weight is not None:
+            yield kpi.repeat.last + PASSED_OVER
+        if (kpi.sample is not None and kpi.sample.otherwise == "accumulate") or (kpi.missing == "previous" and kpi.weight is not None):
+            # Counts wait, and a value stands, as long as nothing is delivered.
             yield FOR_EVER
         if kpi.value.moving_mean is not None:
             yield kpi.value.moving_mean.periods or FOR_EVER
@@ -39,7 +42,7 @@ def _needs(contract: Contract) -> Iterator[int]:
             if condition is not None:
                 yield _window(condition)
         if payment.multiply is not None:
-            yield payment.multiply.last
+            yield payment.multiply.last + PASSED_OVER
         if payment.ladder is not None:
             yield payment.ladder.last
         for pay in (payment.pay, payment.at_most, *(rung.pay for rung in (payment.ladder.rungs if payment.ladder else []))):
@@ -56,7 +59,11 @@ def _needs(contract: Contract) -> Iterator[int]:
         if cap.excess == "carried":
             yield 1
     for back in contract.money.earn_back:
-        yield back.periods + 1
+        yield (back.within or back.periods) + 1
+    for base in contract.money.bases.values():
+        if base.in_period == "previous":
+            # A base of the period before may rest on another one of the period before that.
+            yield 2
     for ratchet in contract.ratchets:
         yield ratchet.periods
     for right in contract.rights:
@@ -70,7 +77,7 @@ def _counts(by: By | None) -> int:
 def _window(when: When) -> int:
     if when.window is None:
         return 1
-    return max(when.window.last, when.window.in_a_row or 1)
+    return max(when.window.last, when.window.in_a_row + PASSED_OVER if when.window.in_a_row is not None else 1)
 
 
 def _looks_back(derived: Derived) -> bool:
@@ -84,13 +91,34 @@ def _looks_back(derived: Derived) -> bool:
     return False
 
 
-def record_of(version: Version, period: Period, results: list[KpiResult], payables: list[Payable]) -> Record:
+def measures_of_bases(contract: Contract) -> set[str]:
+    """The measures that bases are made of, directly or by way of another base."""
+    bases = contract.money.bases
+    named = {name for base in bases.values() for name in (base.measure, base.of, *base.plus, *base.minus) if name is not None}
+    named |= {cap.of for cap in contract.money.caps if cap.of is not None}
+    return {name for name in named if name not in bases} | {name for name, one in contract.measures.items() if one.money}
+
+
+def needs_bases(contract: Contract) -> bool:
+    """Whether any rule asks for the bases of earlier periods: limits and rights over several of them, and bases of the period before."""
+    return (
+        bool(contract.rights)
+        or any(cap.rolling or cap.each not in ("period", None) for cap in contract.money.caps)
+        or any(base.in_period == "previous" for base in contract.money.bases.values())
+        or any(one is not None and one.window is not None for rule in (*contract.money.credits, *contract.money.bonuses)
+               for one in (rule.when, rule.unless))
+    )
+
+
+def record_of(
+    version: Version, period: Period, results: list[KpiResult], memories: Sequence[Memory] = (), *, began_on: date | None = None
+) -> Record:
     """A period that was judged before, as later periods see it.
 
     The verdict is taken as it was given, from the two counts where there are two; it is not judged again, because a
     frozen result is what the contract's memory consists of.
     """
-    record = Record(version.contract, version.label, period, is_remembered=True)
+    record = Record(version.contract, version.label, period, began_on=began_on, is_remembered=True)
     for result in results:
         kpi = version.contract.kpis.get(result.kpi)
         if kpi is None:
@@ -111,7 +139,7 @@ def record_of(version: Version, period: Period, results: list[KpiResult], payabl
                 numerator=None if result.numerator is None else Fraction(result.numerator),
                 denominator=None if result.denominator is None else Fraction(result.denominator),
                 value=value,
-                n=None if result.denominator is None else Fraction(result.denominator),
+                n=_cases(result),
                 periods=result.accumulated,
                 without_relief=None if result.value_without_relief is None else Fraction(result.value_without_relief),
             ),
@@ -124,13 +152,23 @@ def record_of(version: Version, period: Period, results: list[KpiResult], payabl
             compared=_compared(value, kpi),
             met=result.met,
             level=result.level,
-            points_base=None if result.points_base is None else Fraction(result.points_base),
+            # How many they were before they were multiplied is not asked again, only whether there were any.
+            points_base=None if result.points is None else Fraction(result.points),
             points=None if result.points is None else Fraction(result.points),
             streak=result.streak,
             accumulated=result.accumulated,
         )
-    record.payables = payables
+    for memory in memories:
+        record.payables += memory.payables
+        record.notes += memory.notes
+    record.scores = {note.scope: note.amount for note in record.notes if note.kind == "score"}
     return record
+
+
+def _cases(result: KpiResult) -> Fraction | None:
+    if result.cases is not None:
+        return Fraction(result.cases)
+    return None if result.denominator is None else Fraction(result.denominator)
 
 
 def _compared(value: Fraction | None, kpi: Kpi) -> Fraction | None:

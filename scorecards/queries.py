@@ -19,9 +19,10 @@ from contracts.document import Contract
 from contracts.period import Period
 from scorecards import feeds, measurement_queries, revising
 from scorecards.evaluating import Planned
+from scorecards.looking_back import measures_of_bases
 from scorecards.measurement import EMPTY, Facts, Relief, Scope, Series, Span, Tally, exact_number
 from scorecards.measuring import needs_spans, plan_of, spans_expected
-from scorecards.pricing.ledger import Payable
+from scorecards.pricing.ledger import Memory, Note, Payable
 from scorecards.scorecard import KpiResult, Scorecard, TicketNote, TrendPoint, exact, result_key, to_json
 from scorecards.series import canonical
 
@@ -132,8 +133,7 @@ async def money_of(
     connection: Connection, contract: Contract, sites: Mapping[int, str], planned: Sequence[Planned]
 ) -> Facts:
     """The money measures of earlier periods, for limits and rights that run over several of them."""
-    measures = [name for name, one in contract.measures.items() if one.money]
-    stored = await measurement_queries.series_of(connection, sites=sites, measures=measures)
+    stored = await measurement_queries.series_of(connection, sites=sites, measures=sorted(measures_of_bases(contract)))
     by_id = _series_by_id(stored, sites)
     facts = Facts({series: {} for series in by_id.values()})
     for one in planned:
@@ -207,7 +207,7 @@ class Earlier(msgspec.Struct, frozen=True, kw_only=True):
     period: Period
     version: str
     results: list[KpiResult]
-    payables: list[Payable]
+    memory: Memory
     scorecard_from: date
     """The first day of the scorecard's period, of which this may be a part."""
     relieved: list[bool] = []
@@ -222,21 +222,26 @@ async def earlier_periods(
     """
     records = await connection.fetch(_EARLIER_RESULTS, list(contracts), before, most)
     paid = await connection.fetch(_EARLIER_PAYABLES, list(contracts), before, most)
+    noted = await connection.fetch(_EARLIER_NOTES, list(contracts), before, most)
     found: dict[tuple[date, date], Earlier] = {}
     for row in records:
         key = (row["period_from"], row["period_until"])
         if key not in found:
             found[key] = Earlier(
-                period=Period(*key), version=row["version"], results=[], payables=[], scorecard_from=row["scorecard_from"]
+                period=Period(*key), version=row["version"], results=[], memory=Memory(Period(*key)), scorecard_from=row["scorecard_from"]
             )
-        found[key].results.append(_result_of(row))
+        found[key].results.append(result_of(row))
         found[key].relieved.append(row["is_relieved"])
-    for row in paid:
-        key = (row["period_from"], row["period_until"])
+    for row in (*paid, *noted):
+        key = (row["part_from"], row["part_until"])
         if key not in found:
-            found[key] = Earlier(period=Period(*key), version="", results=[], payables=[], scorecard_from=row["period_from"])
-        if row["kind"] in ("credit", "carried"):
-            found[key].payables.append(_payable_of(row))
+            found[key] = Earlier(
+                period=Period(*key), version="", results=[], memory=Memory(Period(*key)), scorecard_from=row["scorecard_from"]
+            )
+        if "until" in row:
+            found[key].memory.notes.append(note_of(row))
+        elif row["kind"] != "earned_back":
+            found[key].memory.payables.append(payable_of(row))
     return [found[key] for key in sorted(found)]
 
 
@@ -265,18 +270,30 @@ _EARLIER_RESULTS = (
 _EARLIER_PAYABLES = (
     _LATEST  # noqa: S608
     + """
-    SELECT p.*, site.code AS site_code, latest.period_from, latest.period_until
+    SELECT p.*, site.code AS site_code, coalesce(p.period_from, latest.period_from) AS part_from,
+           coalesce(p.period_until, latest.period_until) AS part_until, latest.period_from AS scorecard_from
     FROM latest JOIN payable p ON p.revision = latest.revision LEFT JOIN site ON site.id = latest.site
     ORDER BY p.id
 """
 )
 
+_EARLIER_NOTES = (
+    _LATEST  # noqa: S608
+    + """
+    SELECT n.*, site.code AS site_code, n.period_from AS part_from, n.period_until AS part_until,
+           latest.period_from AS scorecard_from
+    FROM latest JOIN note n ON n.revision = latest.revision LEFT JOIN site ON site.id = latest.site
+    ORDER BY n.id
+"""
+)
+
 _DIMENSIONS = msgspec.json.Decoder(dict[str, str])
+_NAMES = msgspec.json.Decoder(list[str])
 _LEVELS = msgspec.json.Encoder(order="deterministic")
 _LEVELS_BACK = msgspec.json.Decoder(dict[str, Decimal])
 
 
-def _result_of(row: Mapping[str, Any]) -> KpiResult:
+def result_of(row: Mapping[str, Any]) -> KpiResult:
     return KpiResult(
         kpi=row["kpi"],
         site=row["site_code"],
@@ -298,14 +315,41 @@ def _result_of(row: Mapping[str, Any]) -> KpiResult:
         accumulated=row["accumulated"],
         value_without_relief=row["value_without_relief"],
         levels_without_relief=_LEVELS_BACK.decode(row["levels_without_relief"]) if row["levels_without_relief"] else {},
+        cases=row["cases"],
     )
 
 
-def _payable_of(row: Mapping[str, Any]) -> Payable:
+def payable_of(row: Mapping[str, Any]) -> Payable:
+    kinds: dict[str, Literal["credit", "bonus", "carry"]] = {"bonus": "bonus", "carried": "carry", "carried_bonus": "carry"}
+    named = _NAMES.decode(row["names"]) if row["names"] is not None else [row["rule"], row["kpi"] or row["rule"]]
+    return Payable(
+        row["rule"],
+        kinds.get(row["kind"], "credit"),
+        _scope_of(row),
+        _rational(row["amount"]),
+        row["kpi"],
+        names=frozenset(named),
+        full=None if row["full_amount"] is None else _rational(row["full_amount"]),
+        carries="bonus" if row["kind"] == "carried_bonus" else "credit",
+    )
+
+
+def note_of(row: Mapping[str, Any]) -> Note:
+    return Note(row["kind"], row["rule"], _scope_of(row), _rational(row["amount"]), row["kpi"], row["base"], row["until"])
+
+
+def _rational(number: Decimal) -> Fraction:
+    """The number that was stored.  One that no decimal holds (a third) was cut, and is the simplest fraction near it."""
+    exactly = Fraction(number)
+    return exactly if len(number.as_tuple().digits) < _CUT else exactly.limit_denominator(10**20)
+
+
+_CUT = 40
+
+
+def _scope_of(row: Mapping[str, Any]) -> Scope:
     own: Scope = tuple(sorted(_DIMENSIONS.decode(row["dims_key"]).items()))
-    scope: Scope = (("site", row["site_code"]), *own) if row["site_code"] else own
-    names = frozenset(one for one in (row["rule"], row["kpi"]) if one)
-    return Payable(row["rule"], "carry" if row["kind"] == "carried" else "credit", scope, Fraction(row["amount"]), row["kpi"], None, names)
+    return (("site", row["site_code"]), *own) if row["site_code"] else own
 
 
 def last_periods(earlier: Sequence[Earlier], most: int) -> list[Earlier]:
@@ -390,7 +434,7 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
 
     site: int | None
     document: Scorecard
-    payables: list[Payable] = []
+    memories: list[Memory] = []
 
 
 class Known(msgspec.Struct, frozen=True, kw_only=True):
@@ -585,43 +629,83 @@ _ADD_REVISIONS = """
     RETURNING id, scorecard
 """
 
-_RESULT_COLUMNS = (
+RESULT_COLUMNS = (
     "revision", "kpi", "dims_key", "period_from", "period_until", "version", "status", "numerator", "denominator",
     "value", "target", "met", "level", "levels", "score", "points", "streak", "accumulated", "is_relieved",
-    "value_without_relief", "levels_without_relief",
+    "value_without_relief", "levels_without_relief", "cases",
 )  # fmt: skip
 
-_KINDS = {"carry": "carried", "earn_back": "earned_back"}
-_PAYABLE_COLUMNS = ("revision", "rule", "kind", "kpi", "dims_key", "amount", "currency", "payable_in")
+PAYABLE_COLUMNS = (
+    "revision", "rule", "kind", "kpi", "dims_key", "amount", "currency", "payable_in", "full_amount", "names",
+    "period_from", "period_until",
+)  # fmt: skip
+NOTE_COLUMNS = ("revision", "kind", "rule", "kpi", "dims_key", "amount", "base", "until", "period_from", "period_until")
+
+
+Rows = list[tuple[Any, ...]]
 
 
 async def _add_results(connection: Connection, cards: Sequence[tuple[int, Card]]) -> None:
-    results: list[tuple[Any, ...]] = []
-    payables: list[tuple[Any, ...]] = []
+    results: Rows = []
+    payables: Rows = []
+    notes: Rows = []
     for revision, card in cards:
         document = card.document
-        results += [
-            (
-                revision, one.kpi, canonical(one.dimensions), one.from_, one.until, one.version,
-                one.status, one.numerator, one.denominator, one.value, one.target, one.met, one.level,
-                _LEVELS.encode(one.levels).decode(), one.score, one.points, one.streak, one.accumulated,
-                bool(one.spans_relieved or one.levels_without_relief), one.value_without_relief,
-                _LEVELS.encode(one.levels_without_relief).decode() if one.levels_without_relief else None,
-            )
-            for one in document.results
-        ]  # fmt: skip
-        payables += [
-            (
-                revision, one.rule, _KINDS.get(one.kind, one.kind), one.kpi,
-                canonical({name: value for name, value in one.scope if name != "site"}),
-                exact(one.amount), document.currency, document.until,
-            )
-            for one in card.payables
-            if one.kind in ("credit", "bonus")
-        ]  # fmt: skip
-    await connection.copy_records_to_table("result", records=results, columns=list(_RESULT_COLUMNS))
+        results += [result_row(revision, one) for one in document.results]
+        for memory in card.memories:
+            payables += payable_rows(revision, memory, document.currency, document.until)
+            notes += note_rows(revision, memory)
+    await connection.copy_records_to_table("result", records=results, columns=list(RESULT_COLUMNS))
     if payables:
-        await connection.copy_records_to_table("payable", records=payables, columns=list(_PAYABLE_COLUMNS))
+        await connection.copy_records_to_table("payable", records=payables, columns=list(PAYABLE_COLUMNS))
+    if notes:
+        await connection.copy_records_to_table("note", records=notes, columns=list(NOTE_COLUMNS))
+
+
+def result_row(revision: int, one: KpiResult) -> tuple[Any, ...]:
+    """A result as it is stored, in the order of ``RESULT_COLUMNS``."""
+    return (
+        revision, one.kpi, canonical(one.dimensions), one.from_, one.until, one.version,
+        one.status, one.numerator, one.denominator, one.value, one.target, one.met, one.level,
+        _LEVELS.encode(one.levels).decode(), one.score, one.points, one.streak, one.accumulated,
+        bool(one.spans_relieved or one.levels_without_relief), one.value_without_relief,
+        _LEVELS.encode(one.levels_without_relief).decode() if one.levels_without_relief else None, one.cases,
+    )  # fmt: skip
+
+
+def payable_rows(revision: int, memory: Memory, currency: str, until: date) -> Rows:
+    """Payables of a period as they are stored, in the order of ``PAYABLE_COLUMNS``."""
+    part = (memory.period.from_on, memory.period.until_on)
+    rows: Rows = [
+        (
+            revision, one.rule, _kind(one), one.kpi, _dims_key(one.scope), exact(one.amount), currency, until,
+            exact(one.full), _LEVELS.encode(sorted(one.names)).decode(), *part,
+        )
+        for one in memory.payables
+    ]  # fmt: skip
+    return rows + [
+        (revision, "earned back", "earned_back", None, _dims_key(scope), exact(amount), currency, until, None, None, *part)
+        for scope, amount in memory.earned_back
+    ]
+
+
+def note_rows(revision: int, memory: Memory) -> Rows:
+    """Notes of a period as they are stored, in the order of ``NOTE_COLUMNS``."""
+    part = (memory.period.from_on, memory.period.until_on)
+    return [
+        (revision, one.kind, one.rule, one.kpi, _dims_key(one.scope), exact(one.amount), one.of, one.until, *part)
+        for one in memory.notes
+    ]
+
+
+def _kind(payable: Payable) -> str:
+    if payable.kind != "carry":
+        return payable.kind
+    return "carried" if payable.carries == "credit" else "carried_bonus"
+
+
+def _dims_key(scope: Scope) -> str:
+    return canonical({name: value for name, value in scope if name != "site"})
 
 
 async def mention_tickets(connection: Connection, tickets: Mapping[int, Sequence[TicketNote]]) -> None:

@@ -151,6 +151,7 @@ async def drop_drafts(connection: Connection, revisions: Sequence[int]) -> None:
     for statement in (
         "DELETE FROM result WHERE revision = ANY ($1)",
         "DELETE FROM payable WHERE revision = ANY ($1)",
+        "DELETE FROM note WHERE revision = ANY ($1)",
         "DELETE FROM revision WHERE id = ANY ($1)",
     ):
         await connection.execute(statement, list(revisions))

@@ -8,7 +8,7 @@ from fractions import Fraction
 
 from contracts.document import Ratchet, RightRule
 from scorecards.measurement import Scope
-from scorecards.pricing.ledger import Record, restrict
+from scorecards.pricing.ledger import Record, last_periods, periods_of, restrict
 from scorecards.pricing.windows import condition
 from scorecards.scorecard import Proposal, Right, shown
 from scorecards.scoring import Judged, is_exceeded, without_relief
@@ -60,7 +60,7 @@ def record_without_relief(record: Record) -> Record:
     bare = {key: without_relief(verdict) for key, verdict in record.verdicts.items()}
     if all(bare[key] is verdict for key, verdict in record.verdicts.items()):
         return record
-    return replace(record, verdicts=bare, _by_site={})
+    return replace(record, verdicts=bare)
 
 
 def proposals_of(now: Record, history: Sequence[Record]) -> list[Proposal]:
@@ -70,7 +70,7 @@ def proposals_of(now: Record, history: Sequence[Record]) -> list[Proposal]:
         for (name, scope), verdict in now.verdicts.items():
             if name != rule.kpi:
                 continue
-            new = _raised(rule, scope, [*history, now][-rule.periods :], verdict)
+            new = _raised(rule, scope, last_periods([*history, now], rule.periods), verdict)
             if new is not None:
                 found.append(
                     Proposal(
@@ -88,7 +88,7 @@ def proposals_of(now: Record, history: Sequence[Record]) -> list[Proposal]:
 
 def _raised(rule: Ratchet, scope: Scope, records: Sequence[Record], now: Judged) -> Fraction | None:
     """The new level: half the way to the mean (Sears–CSC, continuous improvement), a fixed step, or the best result."""
-    if len(records) < rule.periods or rule.level not in now.levels:
+    if len(periods_of(records)) < rule.periods or rule.level not in now.levels:
         return None
     values: list[Fraction] = []
     for record in records:

@@ -31,7 +31,8 @@ Status = Literal["measured", "no_data", "no_volume", "not_measured", "accumulati
 """
 
 LineKind = Literal[
-    "credit", "bonus", "points", "repeat", "exclusive", "cap", "carry", "earn_back", "deduction", "rounding", "relief"
+    "credit", "bonus", "points", "repeat", "exclusive", "cap", "carry", "earn_back", "deduction", "rounding", "relief",
+    "claim", "bank", "invoice", "tax",
 ]
 
 
@@ -89,6 +90,8 @@ class KpiResult(Struct, frozen=True, kw_only=True, omit_defaults=False):
     """The levels that relief eased, as they would stand without it; empty where it eased none."""
     accumulated: int = 1
     """How many periods' counts the value rests on."""
+    cases: Decimal | None = None
+    """While counts accumulate: how many cases there are so far."""
     recomputable: bool = True
     """False for a reported value, whose counts nobody delivered."""
     note: str | None = None
@@ -116,6 +119,8 @@ class Line(Struct, frozen=True, kw_only=True):
     base_amount: Decimal | None = None
     amount: Decimal | None = None
     payable_in: date | None = None
+    claim_by: date | None = None
+    """The last day on which the customer may ask for the credit; ``None`` where it need not ask."""
 
 
 class Total(Struct, frozen=True, kw_only=True):
@@ -136,6 +141,15 @@ class Total(Struct, frozen=True, kw_only=True):
     converted: Decimal | None = None
     """``net`` in the currency that is paid, where the contract converts; limits apply before."""
     converted_currency: str | None = None
+    invoice: Decimal | None = None
+    """The period's invoice before anything is taken off, without tax; where the contract keeps an account of invoices."""
+    taken_off: Decimal | None = None
+    """What is taken off that invoice: credits less bonuses, of this period or of the one before."""
+    tax: Decimal | None = None
+    to_pay: Decimal | None = None
+    """``invoice - taken_off + tax``."""
+    left_over: Decimal | None = None
+    """What waits for the next invoice."""
 
 
 class Right(Struct, frozen=True, kw_only=True):

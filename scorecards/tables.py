@@ -206,6 +206,7 @@ class Result(Table):
     is_relieved = Boolean(default=None, help_text="Relief took something out of it")
     value_without_relief = Numeric(null=True, default=None, help_text="What it would have been; rights may look at it")
     levels_without_relief = JSONB(null=True, default=None, help_text="The levels that relief eased, as they would stand without it")
+    cases = Numeric(null=True, default=None, help_text="While counts accumulate, how many cases there are so far")
 
     result_status_is_known = Check(
         "status in ('measured', 'no_data', 'no_volume', 'not_measured', 'accumulating', 'relieved')"
@@ -218,12 +219,35 @@ class Payable(Table):
     id = BigSerial(primary_key=True)
     revision = ForeignKey(Revision, null=False, default=None, on_delete=OnDelete.restrict)
     rule = Text(default=None)
-    kind = Varchar(length=10, default=None)
+    kind = Varchar(length=16, default=None)
     kpi = Varchar(length=80, null=True, default=None)
     dims_key = Text(default=None)
     amount = Numeric(default=None, help_text="In the contract's currency, positive")
     currency = Varchar(length=3, default=None)
     payable_in = Date(null=True, default=None)
 
-    payable_kind_is_known = Check("kind in ('credit', 'bonus', 'earned_back', 'carried')")
+    full_amount = Numeric(null=True, default=None, help_text="Before anything limited it")
+    names = Text(null=True, default=None, help_text="JSON list: what a cap may call it by")
+    period_from = Date(null=True, default=None, help_text="Of the part of the period that it arose in")
+    period_until = Date(null=True, default=None)
+
+    payable_kind_is_one_of_five = Check("kind in ('credit', 'bonus', 'earned_back', 'carried', 'carried_bonus')")
     payable_is_positive = Check("amount >= 0")
+
+
+class Note(Table):
+    """What a period leaves for later ones besides results and amounts: a cap that was reached, a bank, what is owed on the next invoice."""
+
+    id = BigSerial(primary_key=True)
+    revision = ForeignKey(Revision, null=False, default=None, on_delete=OnDelete.restrict)
+    kind = Varchar(length=16, default=None)
+    rule = Text(default=None)
+    kpi = Varchar(length=80, null=True, default=None)
+    dims_key = Text(default=None)
+    amount = Numeric(default=None, help_text="Money, percent of a base, or a score, as the kind says")
+    base = Text(null=True, default=None, help_text="The base of the next period that the percentage is of")
+    until = Date(null=True, default=None, help_text="First day on which it is no longer good")
+    period_from = Date(default=None)
+    period_until = Date(default=None)
+
+    note_kind_is_known = Check("kind in ('at_cap', 'credit_of_next', 'bonus_of_next', 'banked', 'owed', 'score')")

@@ -281,6 +281,10 @@ _ENGLISH: dict[str, str] = {
     "line.deduction": "Deduction",
     "line.rounding": "Rounding",
     "line.relief": "Relief",
+    "line.claim": "Claim",
+    "line.bank": "Bank",
+    "line.invoice": "Invoice",
+    "line.tax": "Tax",
     # Relief, tickets, rights
     "section.relief": "Relief",
     "relief.score": "Score",
@@ -643,6 +647,10 @@ _SPANISH: dict[str, str] = {
     "line.deduction": "Deducción",
     "line.rounding": "Redondeo",
     "line.relief": "Exención",
+    "line.claim": "Reclamación",
+    "line.bank": "Saldo",
+    "line.invoice": "Factura",
+    "line.tax": "Impuesto",
     # Exenciones, escalaciones, derechos
     "section.relief": "Exenciones",
     "relief.score": "Puntuación",

@@ -24,7 +24,7 @@ from contracts.period import Period, period_containing
 from scorecards import composing
 from scorecards import queries as scorecard_queries
 from scorecards.evaluating import Evaluation, Planned, Version, evaluate, plan_periods
-from scorecards.looking_back import periods_back, record_of
+from scorecards.looking_back import needs_bases, periods_back, record_of
 from scorecards.measurement import Facts, Relief
 from scorecards.pricing.bases import Amounts
 from scorecards.pricing.caps import contract_year_start
@@ -133,7 +133,7 @@ async def save(
             scorecard_queries.Card(
                 site=loaded.site_ids[card.site] if card.site is not None else None,
                 document=card.document,
-                payables=card.payables,
+                memories=card.memories,
             )
             for card in cards
         ],
@@ -218,17 +218,15 @@ async def _records(
     """Earlier periods as records.  Their bases are read again where a limit runs over several periods."""
     if not stored:
         return []
-    needs_bases = bool(contract.rights) or any(cap.rolling or cap.each not in ("period", None) for cap in contract.money.caps)
     records: list[Record] = []
-    planned = plan_periods(versions, stored[-1].period.until_on) if needs_bases else []
+    planned = plan_periods(versions, stored[-1].period.until_on) if needs_bases(contract) else []
     past = [one for one in planned if one.period.from_on in {held.period.from_on for held in stored}]
     old = await scorecard_queries.money_of(connection, contract, sites, past) if past else Facts()
     by_measure = old.by_measure()
     for one in stored:
         version = _judging(versions, one)
-        record = record_of(version, one.period, one.results, one.payables)
-        whole = next((held.whole for held in past if held.period.from_on == one.period.from_on), one.period)
-        record.base_amount = Amounts(version.contract, one.period, old, by_measure, whole).amount
+        record = record_of(version, one.period, one.results, [one.memory], began_on=versions[0].contract.in_force.from_)
+        record.base_amount = Amounts(version.contract, one.period, old, by_measure, record.whole, record, list(records)).amount
         records.append(record)
     return records
 

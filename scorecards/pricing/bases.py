@@ -10,7 +10,7 @@ from contracts.document import Base, Contract
 from contracts.errors import CannotCompute
 from contracts.period import Period, period_containing, periods
 from scorecards.measurement import EMPTY, Facts, Scope, Series
-from scorecards.pricing.ledger import covers, restrict
+from scorecards.pricing.ledger import Record, covers, periods_of, restrict
 
 
 @dataclass(slots=True)
@@ -23,7 +23,12 @@ class Amounts:
     by_measure: Mapping[str, list[Series]]
     whole: Period
     """The uncut period, of which ``period`` may be a part."""
+    record: Record | None = None
+    """What the period came to so far, for bases that are what was credited before."""
+    history: Sequence[Record] = ()
+    """Earlier periods, oldest first, for bases of the period before."""
     _sums: dict[tuple[str, Scope], Fraction | None] = field(default_factory=dict)
+    _names: dict[str, list[str]] = field(default_factory=dict)
     _splits: dict[str, list[str]] = field(default_factory=dict)
     _of_site: dict[str, dict[str, list[Series]]] = field(default_factory=dict)
     _part: Fraction | None = None
@@ -46,15 +51,28 @@ class Amounts:
 
     def names(self, name: str) -> list[str]:
         """What the base exists for: ``site`` and dimensions, or nothing for a contract-wide amount."""
-        base = self.contract.money.bases.get(name)
-        if base is None:
-            return self._split(name)
+        if name not in self._names:
+            base = self.contract.money.bases.get(name)
+            found = self._split(name) if base is None else self._names_of(base)
+            if base is not None and base.credits is not None:
+                # Depends on what was credited so far, which grows while rules run.
+                return found
+            self._names[name] = found
+        return self._names[name]
+
+    def _names_of(self, base: Base) -> list[str]:
         if base.for_each is not None:
             return base.for_each
         if base.measure is not None:
             return self._split(base.measure)
         if base.of is not None:
             return self.names(base.of)
+        if base.credits is not None:
+            names = ["site", *self.contract.dimensions]
+            held = [] if self.record is None else self.record.payables
+            wanted = credited_names(base)
+            scopes = [dict(one.scope) for one in held if one.kind == "credit" and (not wanted or one.names & wanted)]
+            return [name for name in names if all(name in scope for scope in scopes)]
         parts = [self.names(part) for part in (*base.plus, *base.minus)]
         return [one for one in parts[0] if all(one in other for other in parts[1:])] if parts else []
 
@@ -90,12 +108,25 @@ class Amounts:
             self._sums[key] = total if came else None
         return self._sums[key]
 
-    def amount(self, name: str, scope: Scope) -> Fraction | None:
-        """A base's amount for a scope, cut to what the base exists for; ``None`` when it is not known yet."""
+    def amount(self, name: str, scope: Scope, /, *, here: bool = False) -> Fraction | None:
+        """A base's amount for a scope, cut to what the base exists for; ``None`` when it is not known (yet).
+
+        ``here`` takes this period's own amount of a base that is one of the period before or after.
+        """
         base = self.contract.money.bases.get(name)
         if base is None:
             return self.measure(name, restrict(scope, self._split(name)))
-        scope = restrict(scope, self.names(name))
+        if not here and base.in_period == "next":
+            return None
+        if not here and base.in_period == "previous":
+            return self._before(name, scope)
+        found = self._own(base, restrict(scope, self.names(name)))
+        tax = self.contract.money.invoice.tax if self.contract.money.invoice is not None else None
+        if found is not None and base.without_tax and tax is not None:
+            return found / (1 + Fraction(tax.percent) / 100)
+        return found
+
+    def _own(self, base: Base, scope: Scope) -> Fraction | None:
         if base.measure is not None:
             return self.measure(base.measure, scope)
         if base.fixed is not None:
@@ -104,7 +135,24 @@ class Amounts:
         if base.percent is not None and base.of is not None:
             of = self.amount(base.of, scope)
             return None if of is None else Fraction(base.percent) / 100 * of
+        if base.credits is not None:
+            return self.record.credit(scope, sorted(credited_names(base))) if self.record is not None else None
         return self._sum(base, scope)
+
+    def _before(self, name: str, scope: Scope) -> Fraction | None:
+        """The amount of the whole period before; a part of a period has its share of it, by days."""
+        before = [held for held in periods_of(self.history[-6:]) if held[0].whole != self.whole]
+        if not before:
+            return None
+        total, came = Fraction(0), False
+        for record in before[-1]:
+            amount = record.base_amount(name, scope, here=True)
+            charges = [charge for held, charge in record.known_charges if covers(scope, held)]
+            if amount is None and charges:
+                amount = sum(charges, Fraction(0))
+            if amount is not None:
+                total, came = total + amount, True
+        return total * self.part if came else None
 
     def _sum(self, base: Base, scope: Scope) -> Fraction | None:
         total = Fraction(0)
@@ -116,14 +164,22 @@ class Amounts:
                 total += sign * amount
         return total
 
-    def needed(self, name: str, scope: Scope, rule: str) -> Fraction:
+    def needed(self, name: str, scope: Scope, rule: str, *, here: bool = False) -> Fraction:
         """The amount of a base that a rule cannot do without."""
-        amount = self.amount(name, scope)
+        amount = self.amount(name, scope, here=here)
         if amount is None:
             where = ", ".join(f"{key} {value}" for key, value in scope) or "the contract"
-            msg = f"{rule} is a percentage of {name}, and nothing was delivered for it in {self.period} for {where}"
+            base = self.contract.money.bases.get(name)
+            when = f"the period before {self.period}" if base is not None and base.in_period == "previous" else f"{self.period}"
+            msg = f"{rule} is a percentage of {name}, and nothing was delivered for it in {when} for {where}"
             raise CannotCompute(msg, f"Deliver {name}, or give the base a fixed amount.")
         return amount
+
+
+def credited_names(base: Base) -> set[str]:
+    """The rules and KPIs whose credits are the base; empty for every credit."""
+    names = [base.credits] if isinstance(base.credits, str) else base.credits or []
+    return set() if names == ["all"] else set(names)
 
 
 @dataclass(frozen=True, slots=True)

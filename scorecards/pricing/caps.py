@@ -10,30 +10,41 @@ from contracts.document import Cap
 from contracts.period import add_months
 from scorecards.measurement import Scope
 from scorecards.pricing.bases import Amounts
-from scorecards.pricing.ledger import Payable, Record, covers, restrict
+from scorecards.pricing.ledger import Note, Payable, Record, covers, last_periods, restrict
 
 
 def add_carried(now: Record, history: Sequence[Record]) -> None:
     """What the period before could not pay because of a cap is owed in this one."""
     if not history:
         return
-    for owed in history[-1].payables:
+    for owed in sorted(history[-1].payables, key=lambda one: one.scope):
         if owed.kind == "carry":
-            now.payables.append(Payable("carried from the period before", "credit", owed.scope, owed.amount))
+            now.payables.append(
+                Payable(
+                    "carried from the period before", owed.carries, owed.scope, owed.amount,
+                    names=owed.names, full=owed.amount, carries=owed.carries,
+                )
+            )
             now.line(11, "carry", owed.scope, "carried from the period before", amount=owed.amount)
 
 
 def apply_caps(now: Record, history: Sequence[Record], amounts: Amounts) -> None:
-    """Applies each cap to the credits it is on, scope by scope; reductions fall on the credits in proportion."""
+    """Applies each cap to the amounts it is on, scope by scope; reductions fall on them in proportion."""
     for number, cap in enumerate(now.contract.money.caps, 1):
-        name = cap.name or f"cap {number}"
+        name = cap_name(cap, number)
+        kind = "credit" if cap.limits == "credits" else "bonus"
         wanted = set(cap.on)
         groups: dict[Scope, list[Payable]] = {}
         for payable in now.payables:
-            if payable.kind == "credit" and payable.amount > 0 and (not wanted or payable.names & wanted):
+            if payable.kind == kind and payable.amount > 0 and (not wanted or payable.names & wanted):
                 groups.setdefault(_cap_scope(cap, payable.scope, amounts), []).append(payable)
-        for scope, held in groups.items():
+        for scope, held in sorted(groups.items()):
             _apply(cap, name, scope, held, now, history, amounts)
+
+
+def cap_name(cap: Cap, number: int) -> str:
+    """The cap's own name, or its place in the list."""
+    return cap.name or f"cap {number}"
 
 
 def _cap_scope(cap: Cap, scope: Scope, amounts: Amounts) -> Scope:
@@ -52,9 +63,12 @@ def _apply(
     amounts: Amounts,
 ) -> None:
     before = _span(cap, now, history)
-    paid = sum((record.credit(scope, cap.on) for record in before), Fraction(0))
+    paid = sum((record.credit(scope, cap.on) if cap.limits == "credits" else record.bonus(scope, cap.on) for record in before), Fraction(0))
     if cap.amount is not None:
         limit, base = Fraction(cap.amount), None
+        if cap.rolling is None and cap.each == "period":
+            # A part of a period has its share of the limit, as it has of the charges.
+            limit *= amounts.part
     else:
         base = _base(cap, scope, now, before, amounts, name)
         limit = Fraction(cap.percent or 0) / 100 * base
@@ -62,25 +76,29 @@ def _apply(
     total = sum((payable.amount for payable in held), Fraction(0))
     # Where nothing is at stake there is no maximum to reach.
     if total >= room and total > 0 and limit > 0:
-        now.capped.add((name, scope))
-    if total <= room:
+        now.notes.append(Note("at_cap", name, scope, limit))
+    if total < room:
         return
     for payable in held:
         payable.amount = payable.amount * room / total
     excess = total - room
-    inputs: dict[str, Fraction | str | None] = {"credits": total, "limit": limit}
+    inputs: dict[str, Fraction | str | None] = {cap.limits: total, "limit": limit}
     if paid:
         inputs["paid before"] = paid
     if cap.percent is not None:
         inputs["percent"] = Fraction(cap.percent)
-    words = f"{name}: {_words(cap)}"
+    words = f"{name}: {_words(cap)}" if excess else f"{name}: {_words(cap)}, reached exactly"
     now.line(
         11, "cap", scope, words, amount=-excess, clause=cap.clause, inputs=inputs, base=cap.of, base_amount=base
     )
-    if cap.excess == "carried":
+    if excess and cap.excess == "carried":
         now.carried.append((scope, excess))
         # Kept among the payables, so that a period that is stored hands it on as one that was just judged does.
-        now.payables.append(Payable(f"{name}: carried into the next period", "carry", scope, excess))
+        names = frozenset(cap.on)
+        side = "credit" if cap.limits == "credits" else "bonus"
+        now.payables.append(
+            Payable(f"{name}: carried into the next period", "carry", scope, excess, names=names, carries=side)  # type: ignore[arg-type]
+        )
         now.line(11, "carry", scope, f"{name}: carried into the next period", amount=excess, clause=cap.clause)
 
 
@@ -92,11 +110,11 @@ def _words(cap: Cap) -> str:
 def _span(cap: Cap, now: Record, history: Sequence[Record]) -> list[Record]:
     """The earlier records inside the cap's span."""
     if cap.rolling is not None:
-        return list(history[-(cap.rolling - 1) :]) if cap.rolling > 1 else []
+        return last_periods([*history[-2 * cap.rolling :], now], cap.rolling)[:-1]
     if cap.each == "life":
         return list(history)
     if cap.each == "contract_year":
-        since = contract_year_start(now.contract.in_force.from_, now.period.from_on)
+        since = contract_year_start(now.began_on or now.contract.in_force.from_, now.period.from_on)
         return [record for record in history if record.period.from_on >= since]
     if cap.each == "calendar_year":
         return [record for record in history if record.period.from_on >= date(now.period.from_on.year, 1, 1)]

@@ -6,17 +6,20 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from fractions import Fraction
+from typing import Literal
 
 from contracts.curve import Curve, draw
 from contracts.document import By, Factor, Ladder, Pay, Payment
 from contracts.errors import CannotCompute
 from scorecards.measurement import Scope
 from scorecards.pricing.bases import Amounts, Volumes
-from scorecards.pricing.ledger import Payable, Record, covers, restrict
+from scorecards.pricing.claims import claim_by
+from scorecards.pricing.ledger import Note, Payable, Record, covers, last_periods, periods_of, restrict
 from scorecards.pricing.points import repeat_factor
 from scorecards.pricing.windows import condition, failures, missed, verdicts_for
-from scorecards.scorecard import LineKind
 from scorecards.scoring import Judged, round_decimals
+
+Side = Literal["credit", "bonus"]
 
 
 @dataclass(slots=True)
@@ -30,6 +33,13 @@ class Given:
     base_amount: Fraction | None = None
     parts: dict[str, Fraction] = field(default_factory=dict)
     """What each single event comes to, where the curve is read at each."""
+    is_of_next: bool = False
+    """``amount`` is a percentage of the base of the next period, which is not known yet."""
+
+    def scale(self, factor: Fraction) -> None:
+        """Multiplies the amount, and with it what each event contributed."""
+        self.amount *= factor
+        self.parts = {event: amount * factor for event, amount in self.parts.items()}
 
 
 def pay_amount(
@@ -72,18 +82,21 @@ def pay_amount(
         given = Given(figure, words or "a fixed amount", inputs, parts=parts)
     else:
         assert pay.of is not None
-        base = amounts.needed(pay.of, scope, rule)
         inputs["percent"] = figure
-        given = Given(figure / 100 * base, words, inputs, pay.of, base, {name: one / 100 * base for name, one in parts.items()})
+        if now.contract.money.bases[pay.of].in_period == "next":
+            given = Given(figure, words, inputs, pay.of, is_of_next=True)
+        else:
+            base = amounts.needed(pay.of, scope, rule)
+            given = Given(figure / 100 * base, words, inputs, pay.of, base, {name: one / 100 * base for name, one in parts.items()})
     if pay.share is not None:
         part, whole = amounts.measure(pay.share.of, scope), amounts.measure(pay.share.to, scope)
         if part is None or not whole:
             msg = f"{rule} is paid for the share {pay.share.of} of {pay.share.to}, and one of them is missing or zero"
             raise CannotCompute(msg, "Deliver both measures.")
-        given.amount *= part / whole
+        given.scale(part / whole)
         given.inputs |= {pay.share.of: part, pay.share.to: whole}
     if pay.times is not None:
-        given.amount *= Fraction(pay.times)
+        given.scale(Fraction(pay.times))
         given.inputs["times"] = Fraction(pay.times)
     for place, factor in enumerate(pay.factors, 1):
         _multiply(given, factor, f"factor {place}", now, history, amounts, scope, verdict, rule)
@@ -135,22 +148,23 @@ def _multiply(
         msg = f"{rule} is multiplied by {name}, which has no value in {now.period}"
         raise CannotCompute(msg, "Deliver it, or write a number.")
     change = 1 / number if factor.divide else number
-    given.amount *= change
-    given.parts = {one: amount * change for one, amount in given.parts.items()}
+    given.scale(change)
     given.inputs[name] = number
     if factor.round is not None:
-        given.amount = round_decimals(given.amount, factor.round)
+        rounded = round_decimals(given.amount, factor.round)
+        given.scale(rounded / given.amount if given.amount else Fraction(0))
+        given.inputs[f"rounded after {name}"] = rounded
 
 
 def _less_what_was_paid(given: Given, last: int, rule: str, scope: Scope, history: Sequence[Record]) -> None:
     """Takes off what the same rule gave in the span, so that each ten failures are paid for once."""
-    span = history[-(last - 1) :] if last > 1 else []
+    span = last_periods(history, last - 1)
     paid = sum(
         (
             payable.full if payable.full is not None else payable.amount
             for record in span
             for payable in record.payables
-            if payable.rule == rule and payable.scope == scope
+            if payable.rule == rule and payable.scope == scope and payable.kind != "carry"
         ),
         Fraction(0),
     )
@@ -177,7 +191,7 @@ def reading(
         return Fraction(failures(now, history, by.count.last, by.count.missed, kpi, scope)), "failures"
     if by.total == "points":
         return now.points(scope), "points"
-    return now.scores.get(scope), "score"
+    return now.score(scope), "score"
 
 
 def _kpis(rule: Payment) -> list[str | None]:
@@ -207,7 +221,7 @@ def _groups(verdicts: Iterable[Judged], names: Sequence[str]) -> dict[Scope, lis
 
 
 def _is_due(
-    rule: Payment, kind: LineKind, now: Record, history: Sequence[Record], verdict: Judged | None, scope: Scope
+    rule: Payment, kind: Side, now: Record, history: Sequence[Record], verdict: Judged | None, scope: Scope
 ) -> bool:
     if rule.unless is not None and condition(rule.unless, now, history, verdict.name if verdict else None, scope).holds:
         return False
@@ -228,6 +242,7 @@ def _is_due(
 
 def give_payments(now: Record, history: Sequence[Record], amounts: Amounts) -> None:
     """Runs every rule over every scope it is for; a negative amount of a two-way scale changes sides."""
+    _settle(now, history, amounts)
     money = now.contract.money
     start = now.period.from_on
     for kind, rules in (("credit", money.credits), ("bonus", money.bonuses)):
@@ -243,7 +258,7 @@ def give_payments(now: Record, history: Sequence[Record], amounts: Amounts) -> N
 
 
 def _run(
-    rule: Payment, kind: LineKind, name: str | None, now: Record, history: Sequence[Record], amounts: Amounts
+    rule: Payment, kind: Side, name: str | None, now: Record, history: Sequence[Record], amounts: Amounts
 ) -> None:
     title = rule.name or (now.contract.kpis[name].title if name in now.contract.kpis else name) or "credit"
     if name is None:
@@ -263,7 +278,7 @@ def _run(
 
 def _pay_one(
     rule: Payment,
-    kind: LineKind,
+    kind: Side,
     title: str,
     name: str | None,
     verdicts: Sequence[Judged | None],
@@ -283,20 +298,24 @@ def _pay_one(
     given, verdict = best
     if given.amount == 0:
         return
-    amount = given.amount
     if rule.multiply is not None and name is not None and verdict is not None:
-        factor, earlier = repeat_factor(rule.multiply, history, name, verdict.scope)
+        factor, earlier = repeat_factor(rule.multiply, now, history, name, verdict.scope)
         if factor != 1:
-            amount *= factor
+            given.scale(factor)
             given.inputs |= {"repeat factor": factor, "earlier failures": Fraction(earlier)}
     if rule.at_most is not None:
         limit = pay_amount(rule.at_most, now, history, amounts, scope, verdict, title)
-        if limit is not None and amount > limit.amount:
-            amount = limit.amount
+        if limit is not None and limit.is_of_next != given.is_of_next:
+            msg = f"{title} is a percentage of the next period's {given.base or rule.at_most.of}, and its maximum is not"
+            raise CannotCompute(msg, "Write the maximum as a percentage of the same base, or write a cap.")
+        if limit is not None and given.amount > limit.amount:
+            given.scale(limit.amount / given.amount)
             given.inputs["at most"] = limit.amount
-    side: LineKind = kind
-    if amount < 0:
-        amount, side = -amount, "bonus" if kind == "credit" else "credit"
+    side: Side = kind
+    if given.amount < 0:
+        given.scale(Fraction(-1))
+        side = "bonus" if kind == "credit" else "credit"
+    amount = given.amount
     clause = rule.clause or (now.contract.kpis[name].clause if name in now.contract.kpis else None)
     if verdict is not None and verdict.money_relieved and side == "credit":
         now.line(
@@ -304,9 +323,18 @@ def _pay_one(
             inputs={"without relief": amount},
         )
         return
+    if given.is_of_next:
+        share = amounts.part
+        if share != 1:
+            given.inputs["part of the period"] = share
+        words = f"{title}: {given.words or 'a percentage'} of the next period's {given.base}, priced with it"
+        now.line(9, "carry", scope, words, amount=None, kpi=name, clause=clause, inputs=given.inputs, base=given.base)
+        now.notes.append(Note("credit_of_next" if side == "credit" else "bonus_of_next", title, scope, amount * share, name, given.base))
+        return
     now.line(
         9, side, scope, f"{title}: {given.words}" if given.words else title, amount=amount, kpi=name, clause=clause,
-        inputs=given.inputs, base=given.base, base_amount=given.base_amount, payable_in=_payable_in(now),
+        inputs=given.inputs, base=given.base, base_amount=given.base_amount, payable_in=payable_in(now),
+        claim_by=claim_by(now) if side == "credit" else None,
     )
     spread = verdict.accumulated if verdict is not None and rule.spread == "accumulated_periods" else 1
     payable = Payable(
@@ -321,6 +349,7 @@ def _pay_one(
         spread=spread,
         parts=dict(given.parts),
         full=amount * spread,
+        offset=rule.offsets if side == "bonus" else None,
     )
     if spread > 1:
         now.line(
@@ -330,8 +359,38 @@ def _pay_one(
     now.payables.append(payable)
 
 
-def _payable_in(now: Record) -> date:
-    return now.period.until_on if now.contract.money.payable_in == "next_period" else now.period.from_on
+def _settle(now: Record, history: Sequence[Record], amounts: Amounts) -> None:
+    """Prices what the period before gave as a percentage of this one's base."""
+    before = [held for held in periods_of(history[-6:]) if held[0].whole != now.whole]
+    if not before:
+        return
+    for record in before[-1]:
+        for note in sorted(record.notes, key=lambda one: one.scope):
+            if note.kind not in ("credit_of_next", "bonus_of_next") or note.of not in now.contract.money.bases:
+                continue
+            try:
+                base = amounts.needed(note.of, note.scope, note.rule, here=True)
+            except CannotCompute as problem:
+                now.problems.append(problem)
+                continue
+            side: Side = "credit" if note.kind == "credit_of_next" else "bonus"
+            amount = note.amount / 100 * base
+            now.line(
+                9, side, note.scope, f"{note.rule} of {record.period.from_on}, of this period's {note.of}", amount=amount,
+                kpi=note.kpi, inputs={"percent": note.amount}, base=note.of, base_amount=base,
+                payable_in=now.period.from_on,
+            )
+            now.payables.append(
+                Payable(
+                    note.rule, side, note.scope, amount, note.kpi,
+                    names=frozenset(one for one in (note.rule, note.kpi) if one), full=amount, is_due_now=True,
+                )
+            )
+
+
+def payable_in(now: Record) -> date:
+    """The first day of the period whose invoice a credit of this period goes on."""
+    return max(now.period.until_on, now.whole.until_on) if now.contract.money.payable_in == "next_period" else now.period.from_on
 
 
 def _one(
@@ -370,7 +429,7 @@ def _rung(
         return None
     given.inputs["failure number"] = Fraction(nth)
     if rung.at_most is not None and given.amount > Fraction(rung.at_most):
-        given.amount = Fraction(rung.at_most)
+        given.scale(Fraction(rung.at_most) / given.amount)
         given.inputs["at most"] = given.amount
     return given
 

@@ -8,11 +8,12 @@ from fractions import Fraction
 from contracts.curve import Curve, draw
 from contracts.document import Repeat
 from scorecards.measurement import Scope
-from scorecards.pricing.ledger import Record
-from scorecards.pricing.windows import missed
+from scorecards.pricing.ledger import Record, periods_of
+from scorecards.pricing.windows import PASSED_OVER, missed
+from scorecards.scoring import Judged
 
 
-def repeat_factor(repeat: Repeat, history: Sequence[Record], kpi: str, scope: Scope) -> tuple[Fraction, int]:
+def repeat_factor(repeat: Repeat, now: Record, history: Sequence[Record], kpi: str, scope: Scope) -> tuple[Fraction, int]:
     """The factor for a failure now, and how many earlier failures made it so.
 
     It never compounds: the factor multiplies the failure's own amount, not the amount that was multiplied before.
@@ -20,16 +21,17 @@ def repeat_factor(repeat: Repeat, history: Sequence[Record], kpi: str, scope: Sc
     """
     earlier = 0
     looked = 0
-    for record in reversed(history):
-        verdict = record.verdicts.get((kpi, scope))
-        if verdict is None or (verdict.met is None and verdict.compared is None):
-            if verdict is not None and verdict.kpi.streak == "breaks":
+    # Parts of one period are twice as many records; the bound on periods follows below.
+    before = [held for held in periods_of(history[-2 * (repeat.last + PASSED_OVER + 1) :]) if held[0].whole != now.whole]
+    for held in reversed(before[-(repeat.last + PASSED_OVER) :]):
+        found = [verdict for record in held if (verdict := record.verdicts.get((kpi, scope))) is not None]
+        judged = [verdict for verdict in found if verdict.met is not None or verdict.compared is not None]
+        if not judged:
+            if any(verdict.kpi.streak == "breaks" for verdict in found):
                 break
             continue
         looked += 1
-        earlier += missed(verdict, repeat.missed) or bool(
-            repeat.missed == "target" and verdict.met is None and verdict.points_base
-        )
+        earlier += any(_failed(verdict, repeat.missed) for verdict in judged)
         if looked == repeat.last:
             break
     if earlier < repeat.at_least:
@@ -37,6 +39,11 @@ def repeat_factor(repeat: Repeat, history: Sequence[Record], kpi: str, scope: Sc
     if isinstance(repeat.multiply, Curve):
         return draw(repeat.multiply, Fraction(earlier)).amount or Fraction(1), earlier
     return Fraction(repeat.multiply), earlier
+
+
+def _failed(verdict: Judged, level: str) -> bool:
+    """Whether it missed the level; where the target has no figure, whether it earned points."""
+    return missed(verdict, level) or bool(level == "target" and verdict.met is None and verdict.points_base)
 
 
 def give_points(now: Record, history: Sequence[Record]) -> None:
@@ -61,7 +68,7 @@ def give_points(now: Record, history: Sequence[Record]) -> None:
         )
         if kpi.repeat is None:
             continue
-        factor, earlier = repeat_factor(kpi.repeat, history, name, scope)
+        factor, earlier = repeat_factor(kpi.repeat, now, history, name, scope)
         if factor == 1:
             continue
         verdict.multiplier = factor

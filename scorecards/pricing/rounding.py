@@ -16,6 +16,9 @@ def round_lines(now: Record) -> None:
         return
     for payable in now.payables:
         payable.amount = _rounded(now, payable.scope, payable.amount, payable.rule, payable.kpi)
+    for note in now.notes:
+        if note.kind == "banked":
+            note.amount = _rounded(now, note.scope, note.amount, f"{note.rule}, in the bank", note.kpi)
     now.earned_back = [(scope, _rounded(now, scope, amount, "earn-back", None)) for scope, amount in now.earned_back]
 
 
@@ -25,6 +28,12 @@ def _rounded(now: Record, scope: Scope, amount: Fraction, words: str, kpi: str |
     if result != amount:
         now.line(14, "rounding", scope, f"{words}: to {rule.to}, {rule.mode.replace('_', ' ')}", amount=result - amount, kpi=kpi)
     return result
+
+
+def to_step(now: Record, amount: Fraction) -> Fraction:
+    """The amount as an invoice can show it."""
+    rule = now.contract.money.rounding
+    return rounded(amount, Fraction(rule.to), rule.mode)
 
 
 def round_total(now: Record, amount: Fraction) -> Fraction:

@@ -8,8 +8,12 @@ from fractions import Fraction
 
 from contracts.document import When, Window
 from scorecards.measurement import Scope
-from scorecards.pricing.ledger import Record, covers
+from scorecards.pricing.ledger import Record, covers, last_periods, periods_of
 from scorecards.scoring import Judged, is_exceeded, is_met
+
+PASSED_OVER = 12
+"""A chain of periods passes over at most so many that were not judged, beyond the ones it asks for: a failure of two years ago is
+no repetition, and a close knows how far it has to look back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,12 +26,7 @@ class Held:
 
 def verdicts_for(record: Record, kpi: str | None, scope: Scope) -> list[Judged]:
     """The verdicts a condition of this scope looks at; of one KPI, or of every KPI of the vendor's."""
-    return [
-        verdict
-        for (name, held), verdict in record.verdicts.items()
-        if (name == kpi if kpi is not None else verdict.kpi.duty_of == "vendor")
-        and (covers(scope, held) or covers(held, scope))
-    ]
+    return [verdict for verdict in record.about(kpi, scope) if kpi is not None or verdict.kpi.duty_of == "vendor"]
 
 
 def missed(verdict: Judged, level: str) -> bool:
@@ -63,7 +62,7 @@ def _in_period(when: When, record: Record, kpi: str | None, scope: Scope) -> boo
         own = None if when.any_kpi else (when.kpi or kpi)
         return any(_in_period(one, record, own, scope) for one in when.either)
     if when.score_below is not None:
-        score = record.scores.get(scope)
+        score = record.score(scope)
         return score is not None and score < Fraction(when.score_below)
     if when.credit_percent is not None:
         base = record.base_amount(when.of, scope) if when.of else None
@@ -72,9 +71,10 @@ def _in_period(when: When, record: Record, kpi: str | None, scope: Scope) -> boo
             base = sum(charges, Fraction(0)) if charges else None
         return bool(base) and base is not None and 100 * record.credit(scope) >= Fraction(when.credit_percent) * base
     if when.at_cap is not None:
-        if any(name == when.at_cap and (covers(scope, held) or covers(held, scope)) for name, held in record.capped):
-            return True
-        return record.is_remembered and _was_capped(when.at_cap, record, scope)
+        return any(
+            note.kind == "at_cap" and note.rule == when.at_cap and (covers(scope, note.scope) or covers(note.scope, scope))
+            for note in record.notes
+        )
     if when.points_at_least is not None:
         return record.points(scope) >= Fraction(when.points_at_least)
     if when.credited:
@@ -82,21 +82,6 @@ def _in_period(when: When, record: Record, kpi: str | None, scope: Scope) -> boo
         return record.credit(scope, names) > 0
     looked = verdicts_for(record, None if when.any_kpi else (when.kpi or kpi), scope)
     return any(_fulfils(when, verdict) for verdict in looked)
-
-
-def _was_capped(name: str, record: Record, scope: Scope) -> bool:
-    """Whether a stored period reached a cap of its own span: its credits stand at the limit."""
-    for cap in record.contract.money.caps:
-        if cap.name != name or cap.rolling is not None or cap.each not in ("period", None):
-            continue
-        base = record.base_amount(cap.of, scope) if cap.of is not None else None
-        limit = Fraction(cap.amount) if cap.amount is not None else Fraction(cap.percent or 0) / 100 * base if base is not None else None
-        paid = record.credit(scope, cap.on)
-        # Each credit was rounded by itself, so that together they may stand a few cents below the limit.
-        slack = Fraction(record.contract.money.rounding.to) * len(record.payables)
-        if limit and paid > 0 and paid + slack >= limit:
-            return True
-    return False
 
 
 def _is_level(when: When) -> bool:
@@ -121,7 +106,7 @@ def _is_judged(when: When, record: Record, kpi: str | None, scope: Scope) -> boo
         own = None if when.any_kpi else (when.kpi or kpi)
         return any(_is_judged(one, record, own, scope) for one in inner)
     if when.score_below is not None:
-        return record.scores.get(scope) is not None
+        return record.score(scope) is not None
     if when.credit_percent is not None or when.at_cap or when.points_at_least is not None or when.credited:
         return True
     looked = verdicts_for(record, None if when.any_kpi else (when.kpi or kpi), scope)
@@ -129,7 +114,11 @@ def _is_judged(when: When, record: Record, kpi: str | None, scope: Scope) -> boo
 
 
 def condition(when: When, now: Record, history: Sequence[Record], kpi: str | None, scope: Scope) -> Held:
-    """Whether the condition holds at the end of ``now``; ``history`` are earlier records, oldest first."""
+    """Whether the condition holds at the end of ``now``; ``history`` are earlier records, oldest first.
+
+    A window counts periods: one that was judged in parts, because a version changed in it, is one period, and fulfils
+    the condition if any part of it does.
+    """
     window = when.window
     if window is None:
         holds = _in_period(when, now, kpi, scope)
@@ -138,26 +127,30 @@ def condition(when: When, now: Record, history: Sequence[Record], kpi: str | Non
         return _mean(when, window, [*history, now], kpi, scope)
     if window.in_a_row is not None:
         run: list[str] = []
-        for record in reversed([*history, now]):
-            if not _is_judged(when, record, kpi, scope):
+        for held in reversed(periods_of(last_periods([*history, now], window.in_a_row + PASSED_OVER))):
+            if not any(_is_judged(when, record, kpi, scope) for record in held):
                 continue
-            if not _in_period(when, record, kpi, scope):
+            if not any(_in_period(when, record, kpi, scope) for record in held):
                 break
-            run.append(str(record.period.from_on))
+            run.append(str(held[0].period.from_on))
             if len(run) == window.in_a_row:
                 return Held(holds=True, evidence=tuple(reversed(run)))
         return Held(holds=False)
-    looked = [*history, now][-window.last :]
-    hits = [record for record in looked if _in_period(when, record, kpi, scope)]
+    hits = [
+        str(held[0].period.from_on)
+        for held in periods_of(last_periods([*history, now], window.last))
+        if any(_in_period(when, record, kpi, scope) for record in held)
+    ]
     needed = window.last if window.at_least is None else window.at_least
-    return Held(len(hits) >= needed, tuple(str(record.period.from_on) for record in hits))
+    return Held(len(hits) >= needed, tuple(hits))
 
 
 def _mean(when: When, window: Window, records: Sequence[Record], kpi: str | None, scope: Scope) -> Held:
-    looked = records[-window.last :]
+    looked = periods_of(last_periods(records, window.last))
     values = [
         (verdict.compared, str(record.period.from_on))
-        for record in looked
+        for held in looked
+        for record in held
         for verdict in verdicts_for(record, when.kpi or kpi, scope)
         if verdict.compared is not None
     ]
@@ -170,13 +163,15 @@ def _mean(when: When, window: Window, records: Sequence[Record], kpi: str | None
 
 
 def failures(now: Record, history: Sequence[Record], last: int, level: str, kpi: str | None, scope: Scope) -> int:
-    """How many failures the last so many periods hold, ``now`` included; each verdict that missed counts once."""
+    """How many failures the last so many periods hold, ``now`` included; each KPI and scope that missed counts once a period."""
     count = 0
-    for record in [*history, now][-last:]:
-        count += sum(missed(verdict, level) for verdict in verdicts_for(record, kpi, scope))
+    for held in periods_of(last_periods([*history, now], last)):
+        looked = [verdict for record in held for verdict in verdicts_for(record, kpi, scope)]
+        count += len({(verdict.name, verdict.scope) for verdict in looked if missed(verdict, level)})
         count += sum(
             known
-            for name, held, known in record.known_failures
-            if (kpi is None or name in (None, kpi)) and covers(scope, held)
+            for record in held
+            for name, own, known in record.known_failures
+            if (kpi is None or name in (None, kpi)) and covers(scope, own)
         )
     return count

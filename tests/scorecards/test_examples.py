@@ -18,7 +18,7 @@ import msgspec
 import pytest
 from click.testing import CliRunner
 
-from contracts.document import Contract, ExampleEvent, ExampleOpening, ExampleRelief, ExampleRow, Given
+from contracts.document import Contract, ExampleClaim, ExampleEvent, ExampleOpening, ExampleRelief, ExampleRow, Given
 from contracts.reading import read, write
 from scorecards.examples import disagreements
 from vendor_mgmt.commands.score import command
@@ -64,10 +64,10 @@ def _table(path: Path, columns: Sequence[str], rows: Sequence[Mapping[str, objec
     return path
 
 
-def _cells(row: ExampleRow | ExampleRelief | ExampleOpening | ExampleEvent) -> dict[str, object]:
+def _cells(row: ExampleRow | ExampleRelief | ExampleOpening | ExampleEvent | ExampleClaim) -> dict[str, object]:
     pairs = zip(row.__struct_encode_fields__, row.__struct_fields__, strict=True)
     own = {name: msgspec.to_builtins(getattr(row, field)) for name, field in pairs if name != "dimensions"}
-    return {name: "" if value is None else value for name, value in own.items()} | dict(row.dimensions)
+    return {name: "" if value is None else value for name, value in own.items()} | dict(getattr(row, "dimensions", {}))
 
 
 def score(folder: Path, contract: Contract, given: Given, calendars: Mapping[str, object] | None = None) -> tuple[dict[str, Any], int]:
@@ -95,6 +95,10 @@ def score(folder: Path, contract: Contract, given: Given, calendars: Mapping[str
         names = ("event_id", "site", "kind", "started_at", "ended_at", "value")
         table = _table(folder / "events.csv", names, [_cells(one) for one in given.events], own)
         arguments += ["--events", str(table)]
+    if given.claims is not None:
+        columns = ("starts_on", "site", "kpi", "event_id", "claimed_on")
+        table = _table(folder / "claims.csv", columns, [_cells(one) for one in given.claims], own)
+        arguments += ["--claims", str(table)]
     found = CliRunner().invoke(command, arguments, catch_exceptions=False)
     assert found.exit_code in {0, 1}, found.output
     result: dict[str, Any] = json.loads(found.stdout)
@@ -104,7 +108,8 @@ def score(folder: Path, contract: Contract, given: Given, calendars: Mapping[str
 @pytest.mark.parametrize(("file", "case"), list(cases()))
 def test_a_published_case_comes_out_to_the_cent(file: Cases, case: Case, tmp_path: Path) -> None:
     result, code = score(tmp_path, file.contracts[case.contract], case.given, file.calendars)
-    refused = [one for one in result["findings"] if one["where"].startswith(("data.csv", "relief.csv", "opening.csv", "events.csv"))]
+    names = ("data.csv", "relief.csv", "opening.csv", "events.csv", "claims.csv")
+    refused = [one for one in result["findings"] if one["where"].startswith(names)]
     assert code == 0, refused
     assert not disagreements(result, case.expect), f"{case.says} ({case.source})"
 

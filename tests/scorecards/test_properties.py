@@ -16,13 +16,10 @@ from contracts.curve import Curve, Step, draw
 from contracts.document import Contract
 from contracts.period import add_months
 from contracts.reading import read, write
-from scorecards.evaluating import Evaluation, Version, evaluate, evaluate_rows, plan_periods, version_of
-from scorecards.looking_back import periods_back, record_of
-from scorecards.measurement import Facts, Relief, Row, gather
-from scorecards.pricing.bases import Amounts
-from scorecards.pricing.ledger import Record
+from scorecards.evaluating import Evaluation, Version, evaluate, evaluate_rows, version_of
+from scorecards.measurement import Facts, Row
 from scorecards.rolling_up import runs_missed
-from scorecards.scorecard import KpiResult, to_json
+from tests.scorecards.chains import month_by_month, shown
 
 START = date(2026, 1, 1)
 
@@ -116,36 +113,6 @@ def rows_of(site: str, figures: Sequence[Month]) -> list[Row]:
         rows += [row("due", due, split=False), row("in_time", max(0, due - late), split=False)]
         rows += [row("handled", handled, split=False), row("seconds", seconds, split=False), row("invoice", invoice, split=False)]
     return rows
-
-
-def shown(run: Evaluation, of: Contract) -> bytes:
-    return to_json(run.scored(of))
-
-
-def month_by_month(of: Contract, rows: Sequence[Row], relief: Sequence[Relief] = ()) -> Evaluation:
-    """The same as a service does it: each month judged by itself, looking back at stored results only."""
-    version = version_of(of)
-    planned = plan_periods([version], add_months(max(row.starts_on for row in rows), 1))
-    stored: list[tuple[Record, list[KpiResult]]] = []
-    whole = Evaluation()
-    for one in planned:
-        earlier: list[Record] = []
-        for record, results in stored[-periods_back(of):]:
-            payables = [payable for payable in record.payables if payable.amount > 0 and payable.kind in {"credit", "carry"}]
-            again = record_of(version, record.period, results, payables)
-            own = gather([row for row in rows if row.starts_on in record.period], [record.period.from_on])
-            again.base_amount = Amounts(of, record.period, own, own.by_measure(), record.period).amount
-            earlier.append(again)
-        facts = gather([row for row in rows if row.starts_on in one.period], [one.period.from_on])
-        for series in gather(rows, [one.period.from_on for one in planned]).tallies:
-            facts.tallies.setdefault(series, {})
-        run = evaluate([one], facts, relief=relief, earlier=earlier)
-        [record] = run.records
-        stored.append((record, run.results))
-        whole.records += run.records
-        for part in ("results", "totals", "rights", "proposals", "findings"):
-            getattr(whole, part).extend(getattr(run, part))
-    return whole
 
 
 @pytest.mark.parametrize("of", [RICH_CONTRACT, CARRYING], ids=["lost", "carried"])

@@ -408,6 +408,61 @@ async def test_months_closed_one_by_one_from_the_database_equal_one_run_over_the
     assert sorted(map(written, lines)) == sorted(written(line) for one in stored.values() for line in one.document.lines)
 
 
+MEMORY: dict[str, Any] = {
+    "bases": {
+        "charges": {"measure": "invoice"},
+        "last": {"measure": "invoice", "in_period": "previous"},
+        "next": {"measure": "invoice", "in_period": "next"},
+    },
+    "credits": [
+        {"for": "turnaround", "pay": {"percent": {"each": {"give": 2, "below": "target"}}, "of": "charges"}, "multiply": {"last": 1}},
+        {"name": "slips", "for": "accuracy", "pay": {"percent": 3, "of": "last"}},
+        {"name": "postponed", "for": "accuracy", "pay": {"percent": 1, "of": "next"}},
+    ],
+    "bonuses": [{"name": "saved", "for": "turnaround", "pay": {"amount": 150}, "offsets": {"keep": 2}}],
+    "caps": [
+        {"name": "month", "percent": 3, "of": "charges", "excess": "carried"},
+        {"name": "all sites", "each": "calendar_year", "amount": 1500, "for_each": []},
+    ],
+    "earn_back": [{"percent": 50, "periods": 1, "within": 2}],
+    "invoice": {"of": "charges", "tax": {"percent": 23}},
+}
+
+RIGHTS = [
+    {"name": "at the cap", "when": {"at_cap": "month", "window": {"last": 3, "at_least": 2}}},
+    {"name": "the year is full", "when": {"at_cap": "all sites", "window": {"last": 2, "at_least": 2}}, "for_each": []},
+    {"name": "low score", "when": {"score_below": 90, "window": {"last": 3, "at_least": 2}}},
+    {"name": "despite", "when": {"kpi": "accuracy", "missed": "target", "window": {"last": 3, "at_least": 2}}, "despite_relief": True},
+]
+
+
+@pytest.mark.parametrize("seed", range(4))
+async def test_money_with_a_memory_closes_month_by_month_as_in_one_run(database: str, seed: int) -> None:
+    """Banks, caps reached, what is carried, the charges of the month beside, open invoices and scores outlive the month they arose in."""
+    document = await agreed(contract_text(money=MEMORY, rights=RIGHTS))
+    months = (JANUARY, FEBRUARY, MARCH, APRIL)
+    rows, relief = generated(seed, months)
+    await delivered(rows)
+    await grant(relief)
+    for first in months:
+        await closed(first)
+    expected = evaluate_rows([version_of(document)], rows, relief=relief)
+
+    stored = await cards()
+
+    for total in expected.totals:
+        place = total.scope.get("site", "")
+        if (place, total.from_) in stored:
+            assert stored[place, total.from_].document.totals == [total]
+    assert {place for place, _ in stored} == {*SITES, ""}
+    lines = [line for record in expected.records for line in record.lines]
+    assert sorted(map(written, lines)) == sorted(written(line) for one in stored.values() for line in one.document.lines)
+    found = {(right.name, right.arises_on) for one in stored.values() for right in one.document.rights}
+    assert found == {(right.name, right.arises_on) for right in expected.rights}
+    assert expected.rights
+    assert {"carry", "bank", "earn_back", "cap", "tax"} <= {line.kind for line in lines}
+
+
 def written(line: Any) -> str:
     """A money line as text, numbers in one form, so that one read back from JSON can be compared."""
     inputs: Mapping[str, Any] = {name: str(value) for name, value in line.inputs.items()}

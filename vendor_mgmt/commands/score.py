@@ -15,13 +15,14 @@ from contracts.errors import CannotCompute, Finding, has_errors, render
 from contracts.including import read_contract
 from contracts.reading import Reading, read
 from scorecards.evaluating import Planned, evaluate_rows, plan_periods, version_of
-from scorecards.files import read_events, read_opening, read_relief, read_rows
+from scorecards.files import read_claims, read_events, read_opening, read_relief, read_rows
 from scorecards.scorecard import Remark, Scored, to_json
 from vendor_mgmt.commands.contract_files import beside
 
 if TYPE_CHECKING:
     from scorecards.events import Event
     from scorecards.measurement import Opening, Relief
+    from scorecards.pricing.claims import Claim
 
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 DAY = click.DateTime(["%Y-%m-%d"])
@@ -34,6 +35,7 @@ DAY = click.DateTime(["%Y-%m-%d"])
 @click.option("--calendar", "calendars", type=FILE, multiple=True, help="Whose business time durations count; else NAME.yaml by CONTRACT.")
 @click.option("--relief", type=FILE, help="Approved relief: site, kpi, from, until, effect.")
 @click.option("--opening", type=FILE, help="Results of earlier periods known only as results.")
+@click.option("--claims", type=FILE, help="Credits the customer asked for or chose: starts_on, site, kpi, event_id, claimed_on.")
 @click.option("--from", "from_on", type=DAY, help="Show periods from this day on; everything before is still judged.")
 @click.option("--until", "until_on", type=DAY, help="Show periods that begin before this day.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as score/1.")
@@ -44,6 +46,7 @@ def command(
     calendars: tuple[Path, ...],
     relief: Path | None,
     opening: Path | None,
+    claims: Path | None,
     from_on: datetime | None,
     until_on: datetime | None,
     *,
@@ -71,13 +74,17 @@ def command(
 
     rows = read_rows(data.read_bytes(), document, planned, name=data.name)
     refused += rows.refused
-    claims: list[Relief] = []
+    excused: list[Relief] = []
+    asked: list[Claim] | None = None
     facts: list[Opening] = []
     if relief is not None:
-        claims, faults = read_relief(relief.read_bytes(), document, name=relief.name)
+        excused, faults = read_relief(relief.read_bytes(), document, name=relief.name)
         refused += faults
     if opening is not None:
         facts, faults = read_opening(opening.read_bytes(), document, name=opening.name)
+        refused += faults
+    if claims is not None:
+        asked, faults = read_claims(claims.read_bytes(), document, name=claims.name)
         refused += faults
     if events is not None:
         happened, faults = read_events(events.read_bytes(), document, name=events.name)
@@ -86,10 +93,11 @@ def command(
         run = evaluate_rows(
             [version_of(document)],
             rows.rows,
-            relief=claims,
+            relief=excused,
             opening=facts,
             events=happened,
             calendars=calendars_of(document, contract, calendars),
+            claims=asked,
         )
     except CannotCompute as problem:
         # The contract can be read and still gives no answer at all, for example where two KPIs wait for each other.
