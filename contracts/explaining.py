@@ -27,11 +27,13 @@ from contracts.document import (
     EscalationRule,
     FromEvents,
     Gate,
+    Invoice,
     Kpi,
     Ladder,
     Levels,
     LevelShare,
     Measure,
+    Offset,
     Operand,
     Pay,
     Payment,
@@ -679,15 +681,25 @@ def _money(contract: Contract) -> list[str]:
     lines += [_payment(payment, "a credit for the customer") for payment in money.credits]
     lines += [_payment(payment, "a bonus for the vendor") for payment in money.bonuses]
     for group in money.exclusive:
-        take = {"highest_amount": "the highest amount", "highest_points": "the most points", "first_listed": "the first one named here"}[
-            group.take
-        ]
+        take = {
+            "highest_amount": "the highest amount",
+            "highest_points": "the most points",
+            "first_listed": "the first one named here",
+            "claimed": "the customer's choice",
+        }[group.take]
         lines.append(
             f"Of the credits of {_names(group.among)} for one event only one stands, that with {take}{_clause(group.clause)}."
             + _and_also(group, "among", "take", "clause")
         )
     lines += [_cap(cap) for cap in money.caps]
     lines += [_earn_back(back) for back in money.earn_back]
+    if money.claim == "on_claim":
+        within = f" within {_count(money.claim_within_days, 'day')} of the period's end" if money.claim_within_days is not None else ""
+        lines.append(f"The customer has to ask for a credit{within}.")
+    if money.at_end == "lapses":
+        lines.append("A credit whose invoice would come after the contract's end lapses.")
+    if money.invoice is not None:
+        lines.append(_invoice(money.invoice))
     if money.minimum is not None:
         then = "is dropped" if money.minimum.then == "dropped" else "is lifted to that"
         lines.append(f"A total below {number_in_words(money.minimum.below)} {contract.currency} {then}.")
@@ -699,7 +711,8 @@ def _money(contract: Contract) -> list[str]:
         lines.append(f"A credit goes on the invoice of the {payable}.")
     else:
         lines = ["No money is at stake."] if contract.kpis else []
-    used = ("bases", "credits", "bonuses", "exclusive", "caps", "earn_back", "minimum", "rounding", "payable_in")
+    used = ("bases", "credits", "bonuses", "exclusive", "caps", "earn_back", "minimum", "rounding", "payable_in", "claim",
+            "claim_within_days", "at_end", "invoice")
     return lines + [f"Besides, {said}." for said in _also(money, *used)]
 
 
@@ -710,12 +723,35 @@ def _base(base: Base) -> str:
         words = f"{number_in_words(base.fixed)} for each {'period' if base.per == 'period' else 'contract year'}"
     elif base.percent is not None:
         words = f"{number_in_words(base.percent)} % of {_name(base.of or '')}"
+    elif base.credits is not None:
+        named = [base.credits] if isinstance(base.credits, str) else base.credits
+        words = "what was credited before" + ("" if named == ["all"] else f" for {_names(named)}")
     else:
         words = listed((_name(one) for one in base.plus), "plus") + (f" less {_names(base.minus)}" if base.minus else "")
+    words += {"this": "", "previous": ", of the period before", "next": ", of the period after"}[base.in_period]
+    words += ", without tax" if base.without_tax else ""
     scope = f", for {_scopes(base.for_each)}" if base.for_each is not None else ""
     scope += _allocation(base.allocation) if base.allocation is not None else ""
-    used = ("measure", "fixed", "per", "percent", "of", "plus", "minus", "for_each", "allocation")
+    used = ("measure", "fixed", "per", "percent", "of", "plus", "minus", "credits", "in_period", "without_tax", "for_each", "allocation")
     return words + scope + _and_also(base, *used).rstrip(".")
+
+
+def _invoice(invoice: Invoice) -> str:
+    over = {"refunded": "is paid out", "carried": "is taken off the next one", "lost": "is lost"}[invoice.below_zero]
+    words = f"Credits are taken off {_name(invoice.of)}; what is more than the invoice {over}."
+    if invoice.tax is not None:
+        of = "what is left of it" if invoice.tax.of == "what_is_left" else "all of it, for a credit is no reduction of the price"
+        words += f" {number_in_words(invoice.tax.percent)} % tax is added on {of}."
+    return words
+
+
+def _offset(offset: Offset) -> str:
+    words = "; it is not paid, it only takes off credits"
+    words += f" of {_names(offset.on)}" if offset.on else ""
+    words += f", never those of {_names(offset.except_)}" if offset.except_ else ""
+    words += f", never those of a failure in the band {listed(offset.except_bands, 'or')}" if offset.except_bands else ""
+    words += " of later periods" if offset.starts == "next_period" else ""
+    return words + (f", and what is left stays good for {_count(offset.keep, 'period')}" if offset.keep else ", and what is left lapses")
 
 
 def _allocation(allocation: Allocation) -> str:
@@ -752,7 +788,10 @@ def _payment(payment: Payment, what: str) -> str:
         words += f"; paid for {_scopes(payment.for_each)}"
     if payment.spread == "accumulated_periods":
         words += "; due in as many following periods as were accumulated"
-    return words + "." + _and_also(payment, "name", "clause", "for_", "when", "pay", "ladder", "multiply", "at_most", "for_each", "spread")
+    if payment.offsets is not None:
+        words += _offset(payment.offsets)
+    used = ("name", "clause", "for_", "when", "pay", "ladder", "multiply", "at_most", "for_each", "spread", "offsets")
+    return words + "." + _and_also(payment, *used)
 
 
 def _pays_by_curve(payment: Payment) -> bool:
@@ -805,22 +844,30 @@ def _cap(cap: Cap) -> str:
             "calendar_year": "in each calendar year",
             "life": "over the whole contract",
         }.get(cap.each or "period", "")
-    what = f"Credits of {_names(cap.on)}" if cap.on else "Credits"
+    sums = cap.limits.capitalize()
+    what = f"{sums} of {_names(cap.on)}" if cap.on else sums
     excess = "is lost" if cap.excess == "lost" else "is carried into the next period"
     scope = f", for {_scopes(cap.for_each)}" if cap.for_each is not None else ""
     name = f" (the {cap.name})" if cap.name else ""
     return f"{what} are at most {limit} {span}{scope}{name}{_clause(cap.clause)}; what exceeds it {excess}." + _and_also(
-        cap, "name", "each", "rolling", "percent", "of", "amount", "on", "excess", "for_each", "clause"
+        cap, "name", "each", "rolling", "percent", "of", "amount", "limits", "on", "excess", "for_each", "clause"
     )
 
 
 def _earn_back(back: EarnBack) -> str:
     whose = f" of {_names(back.for_)}" if back.for_ else ""
     how = "exceeds" if back.strictness == "exceeded" else "meets"
+    run = (
+        f"each of the next {_count(back.periods, 'period')} {how}"
+        if back.within is None
+        else f"{_count(back.periods, 'period')} in a row, complete within {back.within}, {how.removesuffix('s')}"
+    )
+    every = ", for every KPI in the scope" if back.whose == "all" else ""
+    bands = f" A failure in the band {listed(back.except_bands, 'or')} is never earned back." if back.except_bands else ""
     return (
-        f"{number_in_words(back.percent)} % of a credit{whose} comes back if each of the next {_count(back.periods, 'period')} "
-        f"{how} the {_name(back.level)}{_clause(back.clause)}."
-        + _and_also(back, "percent", "periods", "level", "strictness", "for_", "clause")
+        f"{number_in_words(back.percent)} % of a credit{whose} comes back if {run} the {_name(back.level)}{every}"
+        f"{_offset(back.offsets) if back.offsets is not None else ''}{_clause(back.clause)}.{bands}"
+        + _and_also(back, "percent", "periods", "within", "whose", "level", "strictness", "for_", "except_bands", "offsets", "clause")
     )
 
 
