@@ -101,9 +101,34 @@ def test_a_flat_credit_says_when_it_is_due() -> None:
 
 
 def test_a_field_without_a_sentence_is_named_as_it_is_written() -> None:
-    text = small("money: {bases: {x: {fixed: 5}}, claim: on_claim, claim_within_days: 30}\n")
-    assert "Besides, claim: on claim." in text
-    assert "Besides, claim within days: 30." in text
+    text = small("money: {bases: {x: {fixed: 5}}, nature: sole_remedy}\n")
+    assert "Besides, nature: sole remedy." in text
+
+
+def test_claims_banks_bases_beside_and_invoices_have_sentences() -> None:
+    text = small(
+        "measures: {a: {}, b: {}, bill: {money: true}}\n"
+        "kpis: {acc: {title: Accuracy, value: {ratio: {of: a, to: b}}, target: 95, no_volume: met}}\n"
+        "money:\n"
+        "  bases: {charges: {measure: bill}, before: {measure: bill, in_period: previous}, so far: {credits: all}}\n"
+        "  credits: [{for: acc, pay: {percent: 5, of: before}}]\n"
+        "  bonuses: [{for: acc, pay: {amount: 50}, offsets: {keep: 3, except_bands: [grave]}}]\n"
+        "  earn_back: [{percent: 50, periods: 2, within: 6, whose: all}]\n"
+        "  claim: on_claim\n"
+        "  claim_within_days: 30\n"
+        "  at_end: lapses\n"
+        "  invoice: {of: charges, tax: {percent: 21}}\n"
+    )
+    for sentence in (
+        "Before are what bill says, of the period before.",
+        "So far are what was credited before.",
+        "it is not paid, it only takes off credits, never those of a failure in the band grave, and what is left stays good for 3 periods.",
+        "50 % of a credit comes back if 2 periods in a row, complete within 6, meet the target, for every KPI in the scope.",
+        "The customer has to ask for a credit within 30 days of the period's end.",
+        "A credit whose invoice would come after the contract's end lapses.",
+        "Credits are taken off charges; what is more than the invoice is taken off the next one. 21 % tax is added on what is left of it.",
+    ):
+        assert sentence in text, text
 
 
 def test_a_late_amendment_and_deviations_are_said() -> None:
