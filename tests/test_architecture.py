@@ -76,6 +76,7 @@ EDGES = {
     "vendor_mgmt.intake.checks": "SQL: compares what came with what was stored before",
     "vendor_mgmt.intake.feeding": "SQL",
     "vendor_mgmt.intake.handing_in": "stores what comes in, and reads files",
+    "vendor_mgmt.intake.preview": "reads sources",
     "vendor_mgmt.intake.pull": "one pull, from the source to the database",
     "vendor_mgmt.intake.queries": "SQL",
     "vendor_mgmt.intake.readers.csv_file": "reads files",

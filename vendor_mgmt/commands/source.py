@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
@@ -10,20 +11,22 @@ from typing import TYPE_CHECKING
 
 import click
 import msgspec
+import yaml
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from contracts.errors import Finding, has_errors, render
-from contracts.reading import read
+from contracts.reading import Reading, read
 from vendor_mgmt import database, work
 from vendor_mgmt.access import actors
 from vendor_mgmt.commands import begin
 from vendor_mgmt.commands.pull import show
 from vendor_mgmt.errors import Refused
-from vendor_mgmt.intake import handing_in, pull, queries
+from vendor_mgmt.intake import handing_in, preview, pull, queries
 from vendor_mgmt.intake.queries import NoSuchSource
 from vendor_mgmt.intake.readers.page import ReadingFailed
-from vendor_mgmt.intake.source import Source
+from vendor_mgmt.intake.source import Draft, Source
 from vendor_mgmt.jobs.runs import Busy, RunResult
 
 if TYPE_CHECKING:
@@ -62,6 +65,81 @@ def check(files: tuple[Path, ...], *, as_json: bool) -> None:
         click.echo(f"{len(files)} read; {errors} errors, {len(findings) - errors} remarks.")
     if has_errors(findings):
         sys.exit(2)
+
+
+@command.command("preview")
+@click.argument("file", type=FILE)
+@click.option("--rows", "rows_max", type=click.IntRange(1, 500), default=20, show_default=True, help="How many rows to look at.")
+@click.option("--json", "as_json", is_flag=True, help="Print the preview as JSON.")
+def preview_(file: Path, *, rows_max: int, as_json: bool) -> None:
+    r"""Look at what the source document FILE would bring, before anything is pulled: the first rows, and what would be stored and refused.
+
+    With a document that has no `mapping` yet, a mapping is proposed. Nothing is stored.
+
+    \b
+    Examples:
+      vendor-mgmt source preview harbour-daily.yaml
+      vendor-mgmt source preview draft.yaml --json
+
+    \b
+    Exit codes:
+      0  shown, and nothing would be refused
+      1  shown; some rows would be refused, or the source cannot be read
+      2  the document has errors
+      3  the database cannot be used
+    """
+    settings = begin()
+    work.prepare(settings)
+    text = file.read_bytes()
+    has_mapping = re.search(rb"^mapping\s*:", text, re.MULTILINE) is not None
+    reading: Reading[Source] | Reading[Draft] = read(text, Source, name=file.name) if has_mapping else read(text, Draft, name=file.name)
+    if has_errors(reading.findings):
+        click.echo(render(reading.findings), err=True)
+        sys.exit(2)
+    document = reading.required()
+
+    async def look(_: Server) -> preview.Preview:
+        if isinstance(document, Source):
+            return await preview.preview(document, rows_max=rows_max)
+        return await preview.propose(document, rows_max=rows_max)
+
+    try:
+        found = database.run(settings, look)
+    except ReadingFailed as error:
+        click.echo(error.reason, err=True)
+        sys.exit(1)
+    if as_json:
+        click.echo(msgspec.json.encode(found, enc_hook=str))
+    else:
+        _show_preview(found)
+    if found.refused:
+        sys.exit(1)
+
+
+def _show_preview(found: preview.Preview) -> None:
+    console = Console()
+    if found.rows:
+        columns = list(dict.fromkeys(name for row in found.rows for name in row))
+        table = Table("row", *columns, title="As it comes")
+        for number, row in enumerate(found.rows[:10], 1):
+            table.add_row(str(number), *(escape(str(row.get(name, ""))) for name in columns))
+        console.print(table)
+    if found.values:
+        stored = Table("row", "site", "measure", "dimensions", "span", "value", title="As it would be stored")
+        for value in found.values[:30]:
+            dimensions = ", ".join(f"{name} {word}" for name, word in value.dimensions.items())
+            span = str(value.starts_at or value.starts_on)
+            stored.add_row(str(value.row_number), value.site, value.measure, dimensions, span, value.value or "(missing)")
+        console.print(stored)
+    for refusal in found.refused:
+        click.echo(f"row {refusal.row_number} would be refused: {refusal.reason}")
+    for remark in found.remarks:
+        click.echo(remark)
+    if found.proposal is not None:
+        click.echo()
+        click.echo(yaml.safe_dump({"mapping": found.proposal.mapping}, sort_keys=False, allow_unicode=True).rstrip())
+        if found.proposal.codes:
+            click.echo(yaml.safe_dump({"codes": found.proposal.codes}, sort_keys=False, allow_unicode=True).rstrip())
 
 
 @command.command("save")

@@ -36,6 +36,8 @@ class KnownMeasure(msgspec.Struct, frozen=True, kw_only=True):
 
     part_of: str | None = None
     is_money: bool = False
+    is_given: bool = False
+    """A reported result, such as a percentage of which no counts are known."""
     may_be_negative: bool = False
 
 
@@ -148,6 +150,8 @@ class _Target(msgspec.Struct, frozen=True):
     n_column: int | None
     number: Number
     checks: tuple[Check, ...]
+    is_count: bool
+    """Neither an amount nor a reported result, so that a percentage cannot be meant."""
     is_plain: bool
     """Nothing is to be done to a value but to keep it from being negative."""
 
@@ -346,7 +350,8 @@ class Mapper:
         is_plain = number.scale == 1 and all(check.check in ("negative", "whole") for check in checks)
         n_column = None if number.n is None else self._at[number.n]
         column = 0 if self.events is not None else self._at[number.column]
-        return _Target(position, column, n_column, number, checks, is_plain)
+        is_count = not known.is_money and not known.is_given
+        return _Target(position, column, n_column, number, checks, is_count, is_plain)
 
     def _word(self, cell: Cell, row: tuple[Any, ...], starts_on: str | None) -> str:
         if cell.column is None:
@@ -399,6 +404,11 @@ class Mapper:
         text = _number(value, target.number, target.number.column)
         if text is None:
             return "\\N"
+        if target.is_count and type(value) is str and value.rstrip().endswith("%"):
+            raise _RefusedCell(
+                "bad_value",
+                f"{_shown(value)} in `{target.number.column}` is a percentage and no count; its measure would have to be `given`.",
+            )
         for check in target.checks:
             reason = _breach(check, text, target.number.column)
             if reason is not None:

@@ -70,6 +70,11 @@ def configure(*, allow_private: bool = False, proxy: str | None = None, root: Pa
     _OPTIONS[0] = Options(allow_private=allow_private, proxy=proxy, root=root or Path())
 
 
+def options() -> Options:
+    """What pulls of this process may do."""
+    return _OPTIONS[0]
+
+
 class Request(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The arguments of a pull. With `from`, a backfill: those days are read again, and the watermark is left where it is."""
 
@@ -397,12 +402,12 @@ class _Pull:
         reader = self.document.reader
         is_everything_wanted = self.request.from_ is not None
         known = KnownFiles() if is_everything_wanted else await queries.known_files(connection, self.source)
-        async with _client(reader) as client:
+        async with client(reader) as http:
             asked = Asked(since=self.window.window_from, until=self.window.window_until)
             try:
                 self.persons = pseudonymiser(self.document)
                 if isinstance(reader, HttpJson):
-                    async for page in http_json.read(self.document, reader, asked, client, known):
+                    async for page in http_json.read(self.document, reader, asked, http, known):
                         await self.take(connection, page)
                         if page.mark is not None and page.received_sha256 is not None:
                             self.answer = (http_json.name_of(reader, asked), page.received_sha256, page.mark)
@@ -412,7 +417,7 @@ class _Pull:
                     async for page in postgresql.read(self.document, reader, asked, allow_private=_OPTIONS[0].allow_private):
                         await self.take(connection, page)
                 else:
-                    await self.read_files(connection, reader, client, known)
+                    await self.read_files(connection, reader, http, known)
             except http_json.NotModified:
                 self.is_unmodified = True
                 self.findings.append(("reading", "flag", "The source has nothing but what was read before.", 0))
@@ -445,12 +450,12 @@ class _Pull:
     ) -> None:
         """Take in every file that is new or has changed. One that cannot be read keeps none of the others out."""
         failure: ReadingFailed | None = None
-        options = _OPTIONS[0]
-        async with files.files(reader, client, known, options.root, allow_private=options.allow_private) as found:
+        allowed = _OPTIONS[0]
+        async with files.files(reader, client, known, allowed.root, allow_private=allowed.allow_private) as found:
             for file in found:
                 refused_before = self.refused
                 try:
-                    async for page in _pages(self.document, reader, file):
+                    async for page in pages_of_file(self.document, reader, file):
                         await self.take(connection, page)
                 except ReadingFailed as error:
                     failure = error
@@ -703,7 +708,7 @@ def pseudonymiser(document: Source) -> Callable[[Row], Row] | None:
     return put
 
 
-def _pages(source: Source, reader: FileReader, file: Found) -> AsyncIterator[Page]:
+def pages_of_file(source: Source, reader: FileReader, file: Found) -> AsyncIterator[Page]:
     match reader:
         case Csv():
             return csv_file.read(source, reader, file)
@@ -723,17 +728,18 @@ def _encode_absent(value: Any) -> Any:
 
 
 @contextlib.asynccontextmanager
-async def _client(reader: Reader) -> AsyncIterator[httpx.AsyncClient]:
-    options = _OPTIONS[0]
+async def client(reader: Reader) -> AsyncIterator[httpx.AsyncClient]:
+    """The HTTP client that a source is asked with."""
+    allowed = _OPTIONS[0]
     limits = reader.limits
     async with outbound.client(
         timeout=limits.page_s,
         connect_timeout=limits.timeout_s,
         max_bytes=limits.answer_mb * 1_000_000,
-        allow_private=options.allow_private,
+        allow_private=allowed.allow_private,
         # In a network of one's own there is often no certificate; anywhere else credentials must not travel in the open.
-        allow_http=options.allow_private,
-        proxy=options.proxy,
+        allow_http=allowed.allow_private,
+        proxy=allowed.proxy,
         headers={"user-agent": "vendor-mgmt"},
-    ) as client:
-        yield client
+    ) as made:
+        yield made

@@ -151,13 +151,21 @@ _SOURCES = """
 
 async def known(connection: Connection[Any], document: Source, moment: datetime) -> Known:
     """The sites and measures a source may speak of: those of its vendor, or of all vendors if it names none."""
-    sites = await connection.fetch(_SITES, document.vendor)
-    measures = await connection.fetch(_MEASURES, document.vendor)
+    return await known_to(connection, document.vendor, moment)
+
+
+async def known_to(connection: Connection[Any], vendor: str | None, moment: datetime) -> Known:
+    """The sites and measures of a vendor, or of all."""
+    sites = await connection.fetch(_SITES, vendor)
+    measures = await connection.fetch(_MEASURES, vendor)
     return Known(
         sites={row["code"]: KnownSite(id=row["id"], today=moment.astimezone(ZoneInfo(row["time_zone"])).date()) for row in sites},
         measures={
             row["name"]: KnownMeasure(
-                part_of=row["part_of"], is_money=row["money"] == "true", may_be_negative="true" in (row["negative"], row["given"])
+                part_of=row["part_of"],
+                is_money=row["money"] == "true",
+                is_given=row["given"] == "true",
+                may_be_negative="true" in (row["negative"], row["given"]),
             )
             for row in measures
         },

@@ -740,6 +740,17 @@ class Source(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         ]
 
 
+class Draft(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A source document of which only the reader is written yet: enough to look at what comes, and to propose the rest."""
+
+    source: Name
+    reader: HttpJson | Csv | JsonLines | Xlsx | PostgreSql
+    owner: Text | None = None
+    title: Text | None = None
+    vendor: Text | None = None
+    schedule: Schedule | None = None
+
+
 def _exactly_one(struct: Any, fields: tuple[str, ...]) -> None:
     given = [name for name in fields if getattr(struct, name) is not None]
     if len(given) != 1:

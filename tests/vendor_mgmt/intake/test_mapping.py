@@ -17,7 +17,12 @@ from vendor_mgmt.intake.source import Source
 TODAY = date(2026, 11, 20)
 KNOWN = Known(
     sites={"lisbon-1": KnownSite(id=1, today=TODAY), "porto-2": KnownSite(id=2, today=TODAY)},
-    measures={"audited": KnownMeasure(), "correct": KnownMeasure(part_of="audited"), "invoice": KnownMeasure(is_money=True)},
+    measures={
+        "share": KnownMeasure(is_given=True),
+        "audited": KnownMeasure(),
+        "correct": KnownMeasure(part_of="audited"),
+        "invoice": KnownMeasure(is_money=True),
+    },
 )
 
 
@@ -49,6 +54,14 @@ def value_of(value: Any, **number: Any) -> Decimal | None:
     return None if text == "\\N" else Decimal(text)
 
 
+def test_a_percentage_is_a_reported_value_and_no_count() -> None:
+    percent = {"decimal": ","}
+    ((_, line),) = mapped(source(value=percent), row("93,4 %", measure="share")).staged
+    assert line.split("\t")[4] == "93.4"
+    (refusal,) = mapped(source(value=percent), row("93,4 %")).refused
+    assert (refusal.check, "is a percentage and no count" in refusal.reason) == ("bad_value", True)
+
+
 @pytest.mark.parametrize(
     ("written", "number", "meant"),
     [
@@ -61,7 +74,6 @@ def value_of(value: Any, **number: Any) -> Decimal | None:
         ("1 234", {}, "1234"),
         ("1\u202f234,5", {"decimal": ","}, "1234.5"),
         ("1’234.5", {}, "1234.5"),
-        ("93,4 %", {"decimal": ","}, "93.4"),
         ("  7 ", {}, "7"),
         ("007", {}, "7"),
         (".5", {}, "0.5"),

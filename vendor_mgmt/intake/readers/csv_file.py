@@ -41,6 +41,26 @@ async def read(source: Source, reader: Csv, file: Found) -> AsyncIterator[Page]:
     yield page_of(file, [], is_end=True)
 
 
+def sample(reader: Csv, file: Found, rows_max: int) -> tuple[list[str], list[dict[str, Any]]]:
+    """Headings and first rows of a file that nobody has mapped: the headings are the first line with the most different words."""
+    encoding = reader.encoding or _encoding(file.path)
+    csv.field_size_limit(_CELL_MAX)
+    best: tuple[list[str], list[dict[str, Any]]] = ([], [])
+    try:
+        for delimiter in (reader.delimiter,) if reader.delimiter else _DELIMITERS:
+            with file.path.open(encoding=encoding, newline="") as text:
+                lines = list(itertools.islice(_cells(csv.reader(text, delimiter=delimiter)), _TOP_LINES + rows_max))
+            top = [one for one in lines[:_TOP_LINES] if isinstance(one, list)]
+            headings = max(top, key=lambda one: len({cell.strip() for cell in one if cell.strip()}), default=[])
+            if len(headings) > len(best[0]):
+                below = lines[lines.index(headings) + 1 :]
+                rows = [dict(zip(headings, one, strict=False)) for one in below if isinstance(one, list)]
+                best = ([name for name in headings if name.strip()], rows[:rows_max])
+    except (UnicodeDecodeError, LookupError, OSError) as error:
+        raise ReadingFailed(f"{file.name} cannot be read: {error}.", is_temporary=False) from None
+    return best
+
+
 def _encoding(path: Path) -> str:
     """What the bytes are: marked Unicode, UTF-8 if they can be, else what Windows writes in western Europe."""
     decoder = codecs.getincrementaldecoder("utf-8")()

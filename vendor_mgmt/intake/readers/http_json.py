@@ -140,6 +140,12 @@ async def read(
     _check_total(reader, answer, rows_read)
 
 
+async def sample(reader: HttpJson, asked: Asked, client: httpx.AsyncClient) -> list[Any]:
+    """The rows of the first page, as they came. Raises `ReadingFailed`."""
+    answer = await _Session(reader, client).fetch(_Request(url=reader.url, parameters=_parameters(reader, asked)))
+    return _rows(answer.document, reader) if answer.rows is None else answer.rows
+
+
 def _page(reader: HttpJson, answer: _Answer, rows: list[Any], pick: Any) -> Page:
     return Page(
         origin=urlsplit(reader.url)._replace(query="", fragment="").geturl(),

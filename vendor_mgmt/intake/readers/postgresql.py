@@ -54,6 +54,21 @@ async def read(source: Source, reader: PostgreSql, asked: Asked, *, allow_privat
         await connection.close(timeout=5)
 
 
+async def sample(reader: PostgreSql, asked: Asked, rows_max: int, *, allow_private: bool) -> list[dict[str, Any]]:
+    """The first rows of the query's answer, as they came. Raises `ReadingFailed`."""
+    query, names = window_of(reader.query)
+    days = {"since": asked.since or _FIRST_DAY, "until": asked.until or _LAST_DAY}
+    connection = await _connected(reader, value_of(reader.address), allow_private=allow_private)
+    try:
+        async with connection.transaction(isolation="repeatable_read", readonly=True):
+            cursor = await connection.cursor(query, *(days[name] for name in names))
+            return [{name: _plain(value) for name, value in row.items()} for row in await cursor.fetch(rows_max)]
+    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
+        raise ReadingFailed(f"The query failed: {str(error).splitlines()[0]}.", is_temporary=False) from None
+    finally:
+        await connection.close(timeout=5)
+
+
 def _page(reader: PostgreSql, pick: Any, found: list[asyncpg.Record]) -> Page:
     rows = [pick({name: _plain(value) for name, value in row.items()}) for row in found]
     content = msgspec.json.encode(rows, enc_hook=str)

@@ -32,13 +32,7 @@ async def read(source: Source, reader: Xlsx, file: Found) -> AsyncIterator[Page]
 
 
 def _read(source: Source, reader: Xlsx, file: Found) -> list[Row]:
-    _refuse_bombs(reader, file)
-    try:
-        # Opened here, because the library judges a path by how it ends, and a fetched file has no such name.
-        with file.path.open("rb") as content:
-            book = openpyxl.load_workbook(content, data_only=True)
-    except (InvalidFileException, zipfile.BadZipFile, KeyError, ValueError, TypeError, OSError, EOFError) as error:
-        raise ReadingFailed(f"{file.name} is no workbook that can be opened ({type(error).__name__}).", is_temporary=False) from None
+    book = _opened(reader, file)
     try:
         wanted = normal(reader.sheet) if reader.sheet is not None else None
         sheets = [sheet for sheet in book.worksheets if (normal(sheet.title) == wanted if wanted else sheet.sheet_state == "visible")]
@@ -54,6 +48,31 @@ def _read(source: Source, reader: Xlsx, file: Found) -> list[Row]:
             is_temporary=False,
         )
     return list(itertools.chain.from_iterable(found))
+
+
+def _opened(reader: Xlsx, file: Found) -> Any:
+    _refuse_bombs(reader, file)
+    try:
+        # Opened here, because the library judges a path by how it ends, and a fetched file has no such name.
+        with file.path.open("rb") as content:
+            return openpyxl.load_workbook(content, data_only=True)
+    except (InvalidFileException, zipfile.BadZipFile, KeyError, ValueError, TypeError, OSError, EOFError) as error:
+        raise ReadingFailed(f"{file.name} is no workbook that can be opened ({type(error).__name__}).", is_temporary=False) from None
+
+
+def sample(reader: Xlsx, file: Found, rows_max: int) -> tuple[list[str], list[dict[str, Any]]]:
+    """Headings and first rows of the first visible sheet: the headings are the first row with the most different words."""
+    book = _opened(reader, file)
+    try:
+        sheet = next((one for one in book.worksheets if one.sheet_state == "visible"), None)
+        lines = [] if sheet is None else [[_value(cell) for cell in cells] for cells in sheet.iter_rows(max_row=_TOP_LINES + rows_max)]
+    finally:
+        book.close()
+    top = lines[:_TOP_LINES]
+    headings = max(top, key=lambda cells: len({cell for cell in cells if isinstance(cell, str) and cell.strip()}), default=[])
+    names = [cell.strip() if isinstance(cell, str) else "" for cell in headings]
+    below = lines[lines.index(headings) + 1 :] if headings else []
+    return [name for name in names if name], [dict(zip(names, cells, strict=False)) for cells in below][:rows_max]
 
 
 def _refuse_bombs(reader: Xlsx, file: Found) -> None:
