@@ -59,6 +59,7 @@ EDGES = {
     "vendor_mgmt.feed_watch": "looks at stored data and the clock, and opens tasks",
     "vendor_mgmt.health": "asks the database whether it answers",
     "vendor_mgmt.period_close": "the main path: loads, has it judged, saves",
+    "vendor_mgmt.running_month": "loads the running period and has it judged",
     "vendor_mgmt.problems": "answers to requests that went wrong",
     "vendor_mgmt.service": "what a running process shares",
     "vendor_mgmt.serving": "the event loop, signals and the socket",

@@ -21,7 +21,7 @@ from vendor_mgmt.access.scope import Scope
 from vendor_mgmt.api import hooks, v1
 from vendor_mgmt.boundary import boundary
 from vendor_mgmt.jobs import worker
-from vendor_mgmt.pages import account, contracts, portfolio, running, scorecards, static_files, tickets
+from vendor_mgmt.pages import account, contracts, portfolio, running, scorecards, sites, static_files, tickets
 from vendor_mgmt.service import PULSE_S, Service, service_of
 from vendor_mgmt.settings import Settings
 from vendor_mgmt.signing_in import SignedIn
@@ -42,6 +42,7 @@ def create_app(settings: Settings, url: str, *, stopping: asyncio.Event | None =
     app = Litestar(
         route_handlers=[
             portfolio.portfolio,
+            sites.site,
             scorecards.scorecards,
             scorecards.scorecard,
             tickets.tickets,

@@ -109,7 +109,7 @@ async def session(address: str) -> Any:
 async def opened(chromium: Browser, address: str, session: Any, looking: str) -> AsyncIterator[Opened]:
     """A signed-in page, looked at on a `desktop`, on a `phone` or in the `dark`."""
     context = await chromium.new_context(
-        viewport={"width": 390, "height": 844} if looking == "phone" else {"width": 1440, "height": 900},
+        viewport={"width": 390, "height": 844} if looking == "phone" else {"width": 1300, "height": 900},
         color_scheme="dark" if looking == "dark" else "light",
         reduced_motion="reduce",
     )

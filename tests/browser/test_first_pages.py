@@ -14,6 +14,7 @@ AXE = Path(__file__).parents[2] / "node_modules" / "axe-core" / "axe.min.js"
 
 PAGES = {
     "portfolio": "/",
+    "site": "/sites/lisbon",
     "scorecards": "/scorecards",
     "scorecard": "/scorecards/HARBOUR-2026-004",
     "tickets": "/tickets",
@@ -66,8 +67,8 @@ async def test_the_keyboard_reaches_the_content_the_filters_and_the_first_site(o
 
 async def test_a_filter_narrows_the_page_in_place_and_the_address_keeps_it(opened: Any) -> None:
     await opened.go("/")
-    lisbon = opened.page.get_by_role("link", name="Lisbon", exact=True)
-    porto = opened.page.get_by_role("link", name="Porto <Norte>")
+    lisbon = opened.page.locator(".site-name", has_text="Lisbon")
+    porto = opened.page.locator(".site-name", has_text="Porto <Norte>")
     await expect(lisbon).to_be_visible()
     await opened.page.get_by_label("Vendor").select_option("otter")
     await expect(lisbon).to_have_count(0)

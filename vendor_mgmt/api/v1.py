@@ -20,12 +20,15 @@ from msgspec import Meta
 
 from scorecards import page
 from scorecards.scorecard import Scorecard, to_json
+from scorecards.scorecard import shown as shown_number
+from vendor_mgmt import running_month
 from vendor_mgmt.access.scope import Scope
 from vendor_mgmt.access.tokens import Identity
 from vendor_mgmt.database import transaction
 from vendor_mgmt.escalations import queries as ticket_queries
 from vendor_mgmt.intake import freshness
 from vendor_mgmt.pages import queries, running
+from vendor_mgmt.pages import sites as site_pages
 from vendor_mgmt.pages.scorecards import cursor_after, edition_for, parse_cursor, pdf_answer
 from vendor_mgmt.problems import PROBLEM_JSON, Problem
 from vendor_mgmt.service import Service
@@ -72,6 +75,39 @@ class Sites(msgspec.Struct, frozen=True, kw_only=True):
     """All sites that may be seen."""
 
     items: list[Site]
+
+
+class RunningKpi(msgspec.Struct, frozen=True, kw_only=True):
+    """A KPI in a period that is not over, and what the rest of it would have to bring."""
+
+    kpi: str
+    dimensions: dict[str, str]
+    status: Annotated[str, Meta(description="As in a scorecard, on the days counted.")]
+    numerator: Number | None
+    denominator: Number | None
+    value: Number | None
+    unit: str
+    target: Number | None
+    outlook: Annotated[str, Meta(description="`safe`, `on_course`, `behind`, `impossible` or `unknown`.")]
+    expected_volume: Annotated[Number | None, Meta(description="Still to come, at the pace so far.")]
+    needed_count: Annotated[Number | None, Meta(description="Of the numerator, in the rest: at least, or at most where less is better.")]
+    needed_rate: Annotated[Number | None, Meta(description="The same in the KPI's unit; of a plain sum, a day.")]
+
+
+class RunningPeriod(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a site stands in the running period of one contract."""
+
+    contract: str
+    period_from: date
+    period_until: Annotated[date, Meta(description="The first day after the period.")]
+    counted_until: Annotated[date, Meta(description="The first day of which nothing came yet.")]
+    kpis: list[RunningKpi]
+
+
+class RunningPeriods(msgspec.Struct, frozen=True, kw_only=True):
+    """The running periods of a site, by contract."""
+
+    items: list[RunningPeriod]
 
 
 class ContractInList(msgspec.Struct, frozen=True, kw_only=True):
@@ -282,6 +318,45 @@ async def sites(access: NamedDependency[Scope]) -> Sites:
             )
             for one in found
         ]
+    )
+
+
+@get(
+    "/sites/{site:str}/running", responses=_PROBLEMS, tags=["Sites"], summary="Read a site's running periods", operation_id="running"
+)
+async def running_periods(access: NamedDependency[Scope], site: FromPath[str]) -> RunningPeriods:
+    """What came so far in the periods that are not over, and what the rest would have to bring. Nothing of it is final."""
+    async with transaction(readonly=True) as connection:
+        _, _, _, months = await site_pages.read(connection, access, site, datetime.now(UTC).date())
+    return RunningPeriods(
+        items=[
+            RunningPeriod(
+                contract=month.contract,
+                period_from=month.period.from_on,
+                period_until=month.period.until_on,
+                counted_until=month.counted_until,
+                kpis=[_running(one) for one in month.kpis],
+            )
+            for month in months
+        ]
+    )
+
+
+def _running(one: running_month.RunningKpi) -> RunningKpi:
+    result, rest = one.result, one.rest
+    return RunningKpi(
+        kpi=result.kpi,
+        dimensions=result.dimensions,
+        status=result.status,
+        numerator=as_text(result.numerator),
+        denominator=as_text(result.denominator),
+        value=as_text(result.value),
+        unit=result.unit,
+        target=as_text(result.target),
+        outlook=rest.outlook,
+        expected_volume=as_text(shown_number(rest.volume)),
+        needed_count=as_text(shown_number(rest.count)),
+        needed_rate=as_text(shown_number(rest.rate)),
     )
 
 
@@ -521,6 +596,7 @@ router = Router(
     path="/api/v1",
     route_handlers=[
         sites,
+        running_periods,
         contracts,
         contract,
         scorecards,

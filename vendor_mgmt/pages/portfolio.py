@@ -85,6 +85,9 @@ class Site(msgspec.Struct, frozen=True, kw_only=True):
     contract_address: str
     scorecard: str
     address: str
+    """Of its scorecard."""
+    site_address: str
+    """Of its own page; its scorecard's where this is about a whole contract."""
     state: str
     score: str
     score_tone: Tone
@@ -126,6 +129,10 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
     state: str
     filters: Filters
     figures: list[Figure]
+    attention: list[Attention]
+    """The sites that need somebody, the most urgent first, with the reasons."""
+    others: str
+    """How many more there are, and that all is well where there are none."""
     columns: list[Column]
     sites: list[Site]
     legend: list[Mark]
@@ -208,28 +215,45 @@ def compose(found: Found, chosen: Chosen, today: date) -> Page:
     cards.sort(key=lambda card: _urgency(card, by_revision[card.revision_id], tickets[card.site], silent[card.site or ""]))
     tones = [_mark(cell) for card in cards for cell in by_revision[card.revision_id]]
     missing = Counter(cell.revision for card in cards for cell in by_revision[card.revision_id] if cell.status == "no_data")
+    sites = [
+        _site(
+            card,
+            by_revision[card.revision_id],
+            kpis[card.lineage],
+            columns,
+            tickets[card.site],
+            newest.get(card.site or ""),
+            silent[card.site or ""],
+        )
+        for card in cards
+    ]
+    named = [
+        needing
+        for card, site in zip(cards, sites, strict=True)
+        if (needing := _attention(site, card, by_revision[card.revision_id], kpis[card.lineage])) is not None
+    ]
     return Page(
         title=WORDS("portfolio.title"),
         period=formats.period(found.period.period_from, found.period.period_until, WORDS) if found.period else "",
         state=_states(cards),
         filters=_filters(found, chosen),
         figures=_figures(cards, tones, tickets, silent, missing),
+        attention=named[:_NAMED_MOST],
+        others=_others(len(cards), len(named)),
         columns=columns,
-        sites=[
-            _site(
-                card,
-                by_revision[card.revision_id],
-                kpis[card.lineage],
-                columns,
-                tickets[card.site],
-                newest.get(card.site or ""),
-                silent[card.site or ""],
-            )
-            for card in cards
-        ],
+        sites=sites,
         legend=_legend(tones),
         legend_trend=WORDS("portfolio.legend_trend", points=formats.number(marks.NOTICEABLE, WORDS.language)),
     )
+
+
+_NAMED_MOST = 5
+
+
+def _others(sites: int, named: int) -> str:
+    if named > _NAMED_MOST:
+        return WORDS.count("attention.more", named - _NAMED_MOST)
+    return WORDS.count("attention.well", sites - named) if sites > named else ""
 
 
 def in_force(documents: Mapping[int, Sequence[Contract]], today: date) -> list[Contract]:
@@ -286,7 +310,8 @@ def _urgency(
     """The order in which sites need somebody: open tickets by level, misses, missing data, then the score."""
     tones = [_mark(cell) for cell in cells]
     return (
-        -max((one.level for one in tickets), default=0),
+        # A ticket whose KPI is well again waits for a signature, not for help.
+        -max((one.level for one in tickets if one.tickets > one.recovered), default=0),
         -sum(mark.tone == "bad" for mark in tones),
         -sum(cell.status == "no_data" for cell in cells),
         -len(silent),
@@ -321,6 +346,7 @@ def _site(
         contract_address=f"/contracts/{card.contract}",
         scorecard=card.number,
         address=address,
+        site_address=f"/sites/{card.site}" if card.site else address,
         state=WORDS(f"state.{card.state}"),
         score=formats.number(card.score, WORDS.language, least=1, most=1),
         score_tone=marks.of_score(card.score, card.standing),
@@ -329,7 +355,7 @@ def _site(
         trend_word=_was(formats.number(card.score_before, WORDS.language, least=1, most=1), direction),
         credit=formats.money(card.credit, card.currency, WORDS.language) if card.credit else "",
         bonus=formats.money(card.bonus, card.currency, WORDS.language) if card.bonus else "",
-        tickets=[Tickets(mark=marks.of_level(one.level, WORDS), count=str(one.tickets)) for one in tickets],
+        tickets=[_tickets(one) for one in tickets],
         tickets_address=f"/tickets?site={card.site}" if card.site else "/tickets",
         data=formats.short_day(newest_on, WORDS) if newest_on is not None else WORDS("silent.nothing"),
         silences=[silence_of(part, found) for part, found in by_part.items()],
@@ -342,6 +368,60 @@ def _site(
             for name, row in works.items()
         ],
     )
+
+
+def _tickets(one: OpenTickets) -> Tickets:
+    mark = marks.of_level(one.level, WORDS)
+    if one.recovered == one.tickets:
+        return Tickets(mark=msgspec.structs.replace(mark, word=WORDS("portfolio.recovered"), tone="good"), count=str(one.tickets))
+    return Tickets(mark=mark, count=str(one.tickets))
+
+
+class Reason(msgspec.Struct, frozen=True, kw_only=True):
+    """Why a site needs somebody, in a few words."""
+
+    sign: str
+    text: str
+    tone: Tone
+
+
+class Attention(msgspec.Struct, frozen=True, kw_only=True):
+    """A site that needs somebody, and why."""
+
+    name: str
+    address: str
+    reasons: list[Reason]
+
+
+def _attention(site: Site, card: CardRow, cells: Sequence[CellRow], kpis: Mapping[str, Kpi]) -> Attention | None:
+    """The site with its reasons, the gravest first; none where all is well."""
+    reasons: list[Reason] = []
+    for cell in cells:
+        mark = _mark(cell)
+        if mark.tone in ("bad", "warn"):
+            kpi = kpis.get(cell.kpi)
+            title = kpi.title if kpi is not None else cell.kpi
+            unit = _unit(kpi) if kpi is not None else ""
+            boundary = WORDS.get(f"boundary.{_boundary(kpi)}", "") if kpi is not None else ""
+            value, target = (
+                f"{formats.number(one, WORDS.language, most=2, beside=(other,))}{formats.THIN if unit else ''}{unit}"
+                for one, other in ((cell.value, cell.target), (cell.target, cell.value))
+            )
+            part = cell.dimensions.get(WORKSTREAM)
+            said = WORDS("attention.miss", kpi=title, value=value, target=f"{boundary}{formats.THIN}{target}")
+            where = WORDS("attention.at", said=said, part=WORDS.spoken(part)) if part else said
+            reasons.append(Reason(sign=mark.sign, text=where, tone=mark.tone))
+    reasons += [Reason(sign="○", text=text, tone="bad") for text in site.silences]
+    if card.score is not None and card.score_before is not None and card.score_before - card.score >= marks.NOTICEABLE:
+        fallen = formats.number(card.score_before - card.score, WORDS.language, least=1, most=1)
+        reasons.append(Reason(sign=marks.ARROWS["down"], text=WORDS("attention.fell", by=fallen), tone="warn"))
+    burning = [one for one in site.tickets if one.mark.tone != "good"]
+    reasons += [Reason(sign="⚑", text=WORDS("attention.tickets", n=one.count, level=one.mark.word), tone="bad") for one in burning]
+    if not reasons:
+        return None
+    if site.credit:
+        reasons.append(Reason(sign="", text=site.credit, tone="plain"))
+    return Attention(name=site.name, address=site.site_address, reasons=reasons)
 
 
 def _work_name(dimensions: Mapping[str, str]) -> str:
@@ -442,7 +522,7 @@ def _figures(
         Figure(
             label=WORDS("portfolio.open_tickets"),
             value=str(count),
-            note=WORDS("portfolio.highest", level=highest) if count else WORDS("portfolio.no_ticket"),
+            note=_ticket_note(highest, sum(one.recovered for one in shown)) if count else WORDS("portfolio.no_ticket"),
             tone="bad" if count else "good",
         ),
         Figure(
@@ -470,6 +550,11 @@ def _figures(
             tone="bad" if stale else "good",
         ),
     ]
+
+
+def _ticket_note(highest: int, recovered: int) -> str:
+    said = WORDS("portfolio.highest", level=highest)
+    return f"{said}, {WORDS('portfolio.of_them_recovered', n=recovered)}" if recovered else said
 
 
 def _stale_note(card: CardRow, silent: Sequence[Silence]) -> str:

@@ -306,6 +306,8 @@ class OpenTickets(msgspec.Struct, frozen=True, kw_only=True):
     site: str | None
     level: int
     tickets: int
+    recovered: int
+    """Of these, how many wait to be closed by a person only, because their KPI is well again."""
 
 
 async def open_tickets(connection: Connection, scope: Scope) -> list[OpenTickets]:
@@ -315,7 +317,7 @@ async def open_tickets(connection: Connection, scope: Scope) -> list[OpenTickets
 
 
 _OPEN_TICKETS = f"""
-    SELECT s.code AS site, t.level, count(*) AS tickets
+    SELECT s.code AS site, t.level, count(*) AS tickets, count(*) FILTER (WHERE t.body ->> 'cleared_from' IS NOT NULL) AS recovered
     FROM ticket t JOIN vendor v ON v.id = t.vendor LEFT JOIN site s ON s.id = t.site
     WHERE {_IN_SCOPE} AND t.closed_at IS NULL
     GROUP BY s.code, t.level ORDER BY t.level DESC, s.code

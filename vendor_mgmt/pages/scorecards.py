@@ -177,7 +177,7 @@ def compose_list(
             {state: WORDS(f"state.{state}") for state in ("draft", "issued")}, chosen["card_state"], WORDS("filter.all_states")
         ),
         is_narrowed=bool(narrowed),
-        cards=[_listed(card) for card in shown],
+        cards=[listed_card(card) for card in shown],
         older="/scorecards?" + urlencode({**narrowed, "before": cursor_after(shown[-1])}) if len(found) > PAGE_LENGTH else "",
         first="" if is_first else "/scorecards" + (f"?{urlencode(narrowed)}" if narrowed else ""),
     )
@@ -191,7 +191,8 @@ def choices(named: Mapping[str, str], chosen: str, everything: str) -> list[Choi
     ]
 
 
-def _listed(card: CardRow) -> ListedCard:
+def listed_card(card: CardRow) -> ListedCard:
+    """A scorecard as lists show it."""
     direction = marks.trend(card.score, card.score_before)
     return ListedCard(
         number=card.number,

@@ -120,12 +120,12 @@ async def tickets(
             limit=LISTED_MAX,
         )
         sites = await queries.sites(connection, access)
-        titles = await _titles(connection, access)
+        titles = await titles_of(connection, access)
     chosen = {"show_state": show_state or "", "level": level or "", "vendor": vendor or "", "site": site or ""}
     return show(request, "tickets.html", compose_list(found, sites, titles, chosen, datetime.now(UTC)))
 
 
-async def _titles(connection: Any, access: Scope) -> dict[str, str]:
+async def titles_of(connection: Any, access: Scope) -> dict[str, str]:
     """What each KPI is called, by contract and KPI."""
     lineages = {row.code: row.lineage for row in await queries.contract_list(connection, access)}
     documents = await queries.documents(connection, list(lineages.values()))
@@ -155,11 +155,12 @@ def compose_list(
         vendors=choices({site.vendor: site.vendor_name for site in sites}, chosen["vendor"], WORDS("filter.all_vendors")),
         sites=choices({site.site: site.name for site in sites}, chosen["site"], WORDS("filter.all_sites")),
         is_narrowed=any(chosen.values()),
-        tickets=[_listed(row, by_code, titles, now) for row in found],
+        tickets=[listed(row, by_code, titles, now) for row in found],
     )
 
 
-def _listed(row: TicketRow, sites: Mapping[str, SiteRow], titles: Mapping[str, str], now: datetime) -> Listed:
+def listed(row: TicketRow, sites: Mapping[str, SiteRow], titles: Mapping[str, str], now: datetime) -> Listed:
+    """A ticket as lists show it."""
     site = sites.get(row.site or "")
     zone = site.time_zone if site is not None else "UTC"
     is_overdue = row.next_due_at is not None and row.next_due_at < now
@@ -194,7 +195,7 @@ async def ticket(request: Request[Any, Any, Any], access: NamedDependency[Scope]
     async with transaction(readonly=True) as connection:
         detail = await ticket_queries.detail(connection, access, number)
         sites = {site.site: site for site in await queries.sites(connection, access)}
-        titles = await _titles(connection, access)
+        titles = await titles_of(connection, access)
         names = await queries.names(connection, [event.actor for event in detail.events])
     return show(request, "ticket.html", compose(detail, sites, titles, names, datetime.now(UTC)))
 

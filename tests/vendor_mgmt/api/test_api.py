@@ -121,6 +121,13 @@ async def test_without_a_token_nothing_is_told_and_a_cookie_alone_changes_nothin
     assert (await client.post("/api/v1/sources/harbour/pulls", headers={"X-Form-Token": token[1]})).status_code == 202
 
 
+_EXAMPLES = (
+    ("scorecards/{number}", "scorecards/OTTER-2026-001"),
+    ("tickets/{number}", "tickets/HARBOUR-T0001"),
+    ("{site}", "lisbon"),
+)
+
+
 async def test_every_answer_agrees_with_its_description(client: httpx.AsyncClient) -> None:
     description = await got(client, "openapi.json")
     assert description["openapi"].startswith("3.1")
@@ -133,10 +140,10 @@ async def test_every_answer_agrees_with_its_description(client: httpx.AsyncClien
             if method != "get" or path.endswith("/pdf"):
                 continue
             address = path.removeprefix("/api/v1/")
-            for number, code in (("scorecards/{number}", "scorecards/OTTER-2026-001"), ("tickets/{number}", "tickets/HARBOUR-T0001")):
+            for number, code in _EXAMPLES:
                 address = address.replace(number, code)
             answer = await got(client, address.replace("{code}", "HX-1"))
             schema = operation["responses"]["200"]["content"]["application/json"]["schema"]
             jsonschema.Draft202012Validator({**schema, "components": description["components"]}).validate(answer)
             checked += 1
-    assert checked == 9
+    assert checked == 10

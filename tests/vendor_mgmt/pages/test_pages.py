@@ -61,11 +61,64 @@ async def test_the_portfolio_puts_the_site_in_trouble_first_with_its_ticket_and_
     assert "February 2026" in html
     assert html.index("Lisbon") < html.index("Cebu")
     assert html.index("Lisbon") < html.index("Porto &lt;Norte&gt;")
-    lisbon = text_of(html[html.index(">Lisbon</a>") : html.index(">Cebu</a>")])
+    lisbon = row_of(html, "Lisbon")
     assert "Level 1" in lisbon
     assert "✗✗" in lisbon
     assert "missed, below every level 85" in lisbon
     assert re.search(r"Open tickets 1 highest level 1", text_of(html))
+
+
+def row_of(html: str, site: str) -> str:
+    """What the table says of a site."""
+    [row] = [part for part in html.split("<tbody>") if f">{site}</a>" in part and 'class="site-name"' in part]
+    return text_of(row.partition("</tbody>")[0])
+
+
+async def test_the_first_lines_of_the_portfolio_name_the_site_that_needs_somebody_and_why(client: httpx.AsyncClient) -> None:
+    html = await page(client, "/")
+    attention = html[html.index('<ol class="attention">') : html.index("</ol>")]
+    assert html.index('class="attention"') < html.index('class="figures"')
+    first = text_of(re.split("<li><a ", attention)[1]).replace("\N{NARROW NO-BREAK SPACE}", " ")
+    assert "Lisbon" in first
+    assert "Accuracy 85 %, target ≥ 95 % (Live)" in first
+    assert "1 open at Level 1" in first
+
+
+async def test_a_site_shows_its_running_month_its_tickets_and_its_scorecards(client: httpx.AsyncClient) -> None:
+    html = await page(client, "/sites/lisbon")
+    text = text_of(html)
+    assert "Lisbon Harbour CX" in text
+    assert "Nothing of the running month came yet." in text
+    assert "HARBOUR-T0001" in text
+    assert text.index("February 2026") < text.index("January 2026")
+    assert 'href="/sites/lisbon"' in await page(client, "/")
+    assert (await client.get("/sites/nowhere")).status_code == 404
+
+
+async def test_a_running_month_says_what_the_rest_has_to_bring(client: httpx.AsyncClient) -> None:
+    today = datetime.now(UTC).date()
+    first = today.replace(day=1)
+    async with transaction() as connection:
+        for measure, value in (("audited", 100), ("right", 94)):
+            await connection.execute(
+                """
+                INSERT INTO measurement (series, starts_on, grain, value, known_at, actor, reason)
+                SELECT t.id, $1::date + n, 4, $3, now(), 1, 'test' FROM series t JOIN site s ON s.id = t.site, generate_series(0, 1) n
+                WHERE t.measure = $2 AND s.code = 'cebu' AND t.dimensions ->> 'workstream' = 'product'
+                """,
+                first,
+                measure,
+                value,
+            )
+    text = text_of(await page(client, "/sites/cebu")).replace("\N{NARROW NO-BREAK SPACE}", " ")
+    assert "Accuracy (Product) 94 % 188 of 200 ≥ 95 % ✗ behind at least 95." in text
+    answer = await client.get("/api/v1/sites/cebu/running")
+    [found] = answer.json()["items"]
+    kpi = next(one for one in found["kpis"] if one["kpi"] == "accuracy" and one["dimensions"] == {"workstream": "product"})
+    assert (found["contract"], found["period_from"], kpi["outlook"]) == ("HX-1", first.isoformat(), "behind")
+    assert (kpi["numerator"], kpi["denominator"], kpi["value"], kpi["target"]) == ("188", "200", "94", "95")
+    assert float(kpi["needed_rate"]) > 95
+    assert (await client.get("/api/v1/sites/nowhere/running")).status_code == 404
 
 
 async def test_a_silent_workstream_is_seen_although_its_site_delivers(client: httpx.AsyncClient) -> None:
@@ -89,9 +142,10 @@ async def test_a_silent_workstream_is_seen_although_its_site_delivers(client: ht
     text = text_of(html)
     assert "Feeds 1 site has a silent feed Lisbon (Live)" in text
     assert "all up to date" not in text
-    lisbon = text_of(html[html.index(">Lisbon</a>") : html.index(">Cebu</a>")])
-    assert "Live: nothing after 28 Feb 2026" in lisbon
-    assert "nothing after" not in text_of(html[html.index(">Cebu</a>") :])
+    assert "Live: nothing after 28 Feb 2026" in row_of(html, "Lisbon")
+    assert "nothing after" not in row_of(html, "Cebu")
+    assert "○ Live: nothing after 28 Feb 2026" in text_of(await page(client, "/sites/lisbon"))
+    assert "nothing after" not in text_of(await page(client, "/sites/cebu"))
     await save_source()
     assert re.search(r"Lisbon Live 28 Feb 2026 .* audited", text_of(await page(client, "/sources")))
 
@@ -126,7 +180,8 @@ async def test_what_a_contract_calls_a_site_is_text_and_never_markup(client: htt
 
 
 async def test_a_scorecard_opens_every_figure_down_to_its_counts_and_clause(client: httpx.AsyncClient) -> None:
-    number = next(iter(re.findall(r'href="(/scorecards/HARBOUR-[\d-]+)">\s*Lisbon', await page(client, "/"))))
+    portfolio = await page(client, "/")
+    number = re.findall(r'href="(/scorecards/HARBOUR-[\d-]+)">', portfolio[portfolio.index('class="site-name" href="/sites/lisbon"') :])[0]
     html = await page(client, number)
     row = html[html.index('id="kpi-accuracy-live"') :]
     derivation = text_of(row[: row.index("</tbody>")])
