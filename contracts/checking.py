@@ -274,7 +274,7 @@ def _same_period(derived: Derived) -> set[str]:
 
 
 def _dimension_names(contract: Contract, kpi: Kpi, path: str) -> Iterator[Finding]:
-    known = {"site", *contract.dimensions}
+    known = set(contract.splits)
     for place, names in (("for_each", kpi.for_each), ("where", list(kpi.where))):
         for one in names:
             if one not in known:
@@ -283,7 +283,7 @@ def _dimension_names(contract: Contract, kpi: Kpi, path: str) -> Iterator[Findin
         for one in levels.where:
             if one not in known:
                 yield _error(f"{path}.levels[{index}].where", f"{one!r} is no dimension", _choice(known))
-            elif one not in kpi.for_each and one not in kpi.where:
+            elif one not in kpi.for_each and one not in kpi.where and not ("site" in kpi.for_each and one in ("country", "region")):
                 yield _error(
                     f"{path}.levels[{index}].where",
                     f"the KPI is not judged by {one}, so these levels never hold",
@@ -725,7 +725,7 @@ def _taken_together(contract: Contract, name: str, rule: MovingMean) -> Iterator
 
 
 def _known_dimensions(contract: Contract, names: Iterable[str], path: str) -> Iterator[Finding]:
-    known = {"site", *contract.dimensions}
+    known = set(contract.splits)
     for one in names:
         if one not in known:
             yield _error(path, f"{one!r} is no dimension", _choice(known))

@@ -697,9 +697,10 @@ class Kpi(Part, frozen=True, kw_only=True):
     levels: list[Levels] = []
     """Dated and conditional levels."""
     for_each: list[str] = field(default_factory=lambda: ["site"])
-    """The scope it is judged at: ``site`` and dimensions; ``[]`` for the whole contract."""
+    """The scope it is judged at: ``site`` and dimensions, or the ``country`` or ``region`` of the scope of work, to which its
+    sites are added by counts; ``[]`` for the whole contract."""
     where: dict[str, str | list[str]] = {}
-    """Only rows with these values of dimensions (or ``site``)."""
+    """Only rows with these values of dimensions (or ``site``, ``country``, ``region``)."""
     judged: Literal["each_period", "at_review"] = "each_period"
     """In every period; or in the last period of each review, on the counts of all periods of it.  Until then they accumulate."""
     unpaired: Literal["drop_both", "no_data"] = "drop_both"
@@ -1631,6 +1632,23 @@ class Contract(Part, frozen=True, kw_only=True):
     """Where the numbers stand in the paper."""
     examples: list[Example] = []
     """Worked examples."""
+
+    @property
+    def attributes(self) -> dict[str, dict[str, str]]:
+        """What the scope of work says of each site, besides its name, that figures can be split by: country and region."""
+        found: dict[str, dict[str, str]] = {}
+        for work in self.scope:
+            own = found.setdefault(work.site, {})
+            for name, value in (("country", work.country), ("region", work.region)):
+                if value is not None and name not in self.dimensions:
+                    own.setdefault(name, value)
+        return found
+
+    @property
+    def splits(self) -> list[str]:
+        """Everything that a KPI may be judged by: the site, its attributes, and the dimensions of the data."""
+        named = {name for own in self.attributes.values() for name in own}
+        return ["site", *sorted(named), *self.dimensions]
 
 
 __all__ = ["Contract", "Curve", "Mark", "Step"]

@@ -318,7 +318,7 @@ def evaluate(
     for one in planned:
         contract = one.version.contract
         if id(contract) not in plans:
-            plans[id(contract)] = {name: plan_of(name, kpi, facts, contract.measures) for name, kpi in contract.kpis.items()}
+            plans[id(contract)] = {name: plan_of(name, kpi, facts, contract) for name, kpi in contract.kpis.items()}
         replacing = known.get(one.period.from_on)
         if replacing and not _delivered(facts, one.period.from_on):
             # A period before our data, known only by its results: looked back at, not judged; rights arise from it.
@@ -373,6 +373,7 @@ def _judge_all(
         if eased_by(contract, claim) is None:
             msg = f"relief for {claim.cause or 'a cause without a name'} lowers a target, and the contract does not say to what"
             record.problems.append(CannotCompute(msg, "Write the eased levels under relief, with the claim's cause."))
+    attributes = contract.attributes
     promised: dict[tuple[tuple[str, ...], tuple[tuple[str, str], ...]], list[Scope]] = {}
     for name in in_order(contract.kpis):
         kpi = contract.kpis[name]
@@ -409,7 +410,8 @@ def _judge_all(
                 levels = levels_in_force(
                     kpi,
                     one.period.from_on,
-                    scope,
+                    # The levels of a site may be those of its country.
+                    (*scope, *attributes.get(dict(scope).get("site", ""), {}).items()),
                     partial(amounts.measure, scope=scope),
                     partial(_result_of, record.verdicts, scope=scope),
                     part=amounts.part,
@@ -489,18 +491,19 @@ def _promised(kpi: Kpi, one: Planned, plans: Mapping[str, Plan]) -> list[Scope]:
     They come from the scope of work; a contract that lists none promises each KPI for every site that delivers anything.
     """
     contract, period = one.version.contract, one.period
+    attributes = contract.attributes
     if not kpi.for_each:
         return [()]
     if contract.scope:
         works = [
-            {"site": work.site} | ({"workstream": work.workstream} if work.workstream is not None else {})
+            {"site": work.site} | ({"workstream": work.workstream} if work.workstream is not None else {}) | attributes.get(work.site, {})
             for work in contract.scope
             if (work.from_ is None or work.from_ < period.until_on) and (work.until is None or period.from_on < work.until)
         ]
     else:
         sites = {value for held in plans.values() for scope in held.scopes for name, value in scope if name == "site"}
         works = [{"site": site} for site in sorted(sites)]
-    known = {"site", "workstream"} if contract.scope else {"site"}
+    known = {"site", "workstream", *(set(contract.splits) - set(contract.dimensions))} if contract.scope else {"site"}
     if not set(kpi.for_each) <= known or not set(kpi.where) <= known:
         return []
     found = []

@@ -206,7 +206,11 @@ def _sides(kpi: Kpi) -> tuple[Side, Side | None, Exact]:
 
 
 def plan(
-    name: str, kpi: Kpi, by_measure: Mapping[str, Sequence[Series]], measures: Mapping[str, Measure] = MappingProxyType({})
+    name: str,
+    kpi: Kpi,
+    by_measure: Mapping[str, Sequence[Series]],
+    measures: Mapping[str, Measure] = MappingProxyType({}),
+    attributes: Mapping[str, Mapping[str, str]] = MappingProxyType({}),
 ) -> Plan:
     """Finds the series that the KPI draws on and groups them by the scope it is judged at."""
     above, below, times = _sides(kpi)
@@ -216,7 +220,7 @@ def plan(
     found: dict[tuple[str, Scope], dict[str, Series]] = {}
     for measure in dict.fromkeys([*wanted, weighs_by] if weighs_by else wanted):
         for series in by_measure.get(measure, ()):
-            if kpi.where and not _matches(kpi.where, series.site, dict(series.dimensions)):
+            if kpi.where and not _matches(kpi.where, series.site, {**attributes.get(series.site, _NOTHING), **dict(series.dimensions)}):
                 continue
             if measure in split:
                 split[measure].add(frozenset([dimension for dimension, _ in series.dimensions]))
@@ -228,7 +232,7 @@ def plan(
     under = below.terms if below else ()
     for site, dimensions in sorted(found):
         held = found[site, dimensions]
-        own = dict(dimensions)
+        own = {**attributes.get(site, _NOTHING), **dict(dimensions)}
         key = scope_of(site if by_site else None, {name: own.get(name, "") for name in by_dimensions})
         cell = Cell(
             site,
@@ -243,12 +247,15 @@ def plan(
     return Plan(name, kpi, above, below, times, scopes, paired, adds_up=given is None or not given.percentile)
 
 
-def plan_of(name: str, kpi: Kpi, facts: Facts, measures: Mapping[str, Measure] = MappingProxyType({})) -> Plan:
+_NOTHING: Mapping[str, str] = MappingProxyType({})
+
+
+def plan_of(name: str, kpi: Kpi, facts: Facts, contract: Contract) -> Plan:
     """The KPI's plan for these facts; made once, because loading and judging both ask for it."""
     key = (name, id(kpi))
     held = facts.plans.get(key)
     if not isinstance(held, Plan):
-        held = facts.plans[key] = plan(name, kpi, facts.by_measure(), measures)
+        held = facts.plans[key] = plan(name, kpi, facts.by_measure(), contract.measures, contract.attributes)
     return held
 
 

@@ -120,7 +120,7 @@ async def facts_of(
             _note_arrivals(arrivals, one.version.contract, period, stored, sites, came)
         wanted: set[Series] = set()
         for name, kpi in one.version.contract.kpis.items():
-            wanted |= needs_spans(plan_of(name, kpi, facts, one.version.contract.measures), period, facts, relief)
+            wanted |= needs_spans(plan_of(name, kpi, facts, one.version.contract), period, facts, relief)
         # Of a state, the last is wanted wherever it is counted.
         states = {name for name, measure in one.version.contract.measures.items() if measure.snapshot}
         wanted |= {series for series, held in facts.tallies.items() if series.measure in states and period.from_on in held}

@@ -32,6 +32,7 @@ class Amounts:
     _splits: dict[str, list[str]] = field(default_factory=dict)
     _of_site: dict[str, dict[str, list[Series]]] = field(default_factory=dict)
     _part: Fraction | None = None
+    _attributes: dict[str, Scope] | None = None
 
     @property
     def part(self) -> Fraction:
@@ -76,11 +77,18 @@ class Amounts:
         parts = [self.names(part) for part in (*base.plus, *base.minus)]
         return [one for one in parts[0] if all(one in other for other in parts[1:])] if parts else []
 
+    def _place(self, series: Series) -> Scope:
+        """Where a series comes from, with what the scope of work says of its site."""
+        if self._attributes is None:
+            self._attributes = {site: tuple(own.items()) for site, own in self.contract.attributes.items()}
+        own: Scope = (("site", series.site), *series.dimensions) if series.site else series.dimensions
+        return (*own, *self._attributes.get(series.site, ())) if self._attributes else own
+
     def _split(self, measure: str) -> list[str]:
         if measure not in self._splits:
             series = self.by_measure.get(measure, [])
-            names = ["site", *self.contract.dimensions]
-            have = [{"site"} | {name for name, _ in one.dimensions} if one.site else set() for one in series]
+            names = self.contract.splits
+            have = [{name for name, _ in self._place(one)} if one.site else set() for one in series]
             self._splits[measure] = [name for name in names if have and all(name in own for own in have)]
         return self._splits[measure]
 
@@ -102,8 +110,7 @@ class Amounts:
             total, came = Fraction(0), False
             for series in self._series(name, scope):
                 held = self.facts.tallies[series].get(self.period.from_on, EMPTY)
-                own: Scope = (("site", series.site), *series.dimensions) if series.site else series.dimensions
-                if held.present and covers(scope, own):
+                if held.present and covers(scope, self._place(series)):
                     total, came = total + held.total, True
             self._sums[key] = total if came else None
         return self._sums[key]
