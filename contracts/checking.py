@@ -50,6 +50,7 @@ def check(contract: Contract) -> list[Finding]:
         _values,
         _parts_of_time,
         _relief,
+        _currencies,
         _reviews,
         _allocations,
         _bases,
@@ -134,6 +135,7 @@ def _used_measures(contract: Contract) -> set[str]:
                 used.add(levels.when.measure)
             used.update(number.of for number in levels.at.values() if isinstance(number, LevelShare) and number.of is not None)
         used.update(_derived_from(kpi.value.derived) if kpi.value.derived is not None else ())
+    used.update(one.rate for one in contract.money.rates.values() if isinstance(one.rate, str))
     if contract.money.conversion is not None and isinstance(contract.money.conversion.rate, str):
         used.add(contract.money.conversion.rate)
     used.update(one.by.measure for one in contract.scoring.deductions if one.by.measure is not None)
@@ -647,6 +649,39 @@ def _relief(contract: Contract) -> Iterator[Finding]:
                         f"{number} is no easier than the {level} of {name}, so it changes nothing",
                         "Write an easier level.",
                     )
+
+
+def _currencies(contract: Contract) -> Iterator[Finding]:
+    """Currencies of sites, and what they are worth."""
+    used = {}
+    for index, work in enumerate(contract.scope):
+        if work.currency is None or work.currency == contract.currency:
+            continue
+        used[work.site] = work.currency
+        if work.currency not in contract.money.rates:
+            yield _error(
+                f"$.scope[{index}].currency",
+                f"{work.site} is charged in {work.currency}, and nothing says what it is worth in {contract.currency}",
+                f"Write money: {{rates: {{{work.currency}: {{rate: …, source: …}}}}}}.",
+            )
+    for name, rule in contract.money.rates.items():
+        path = f"$.money.rates.{name}"
+        if len(name) != 3 or not name.isupper() or name == contract.currency:
+            yield _error(path, f"{name!r} is no other currency", "Write the ISO 4217 code, such as PLN.")
+        elif name not in used.values():
+            yield _warning(path, f"no site is charged in {name}", "Write currency under its scope, or drop the rate.")
+        if isinstance(rule.rate, str) and rule.rate not in contract.measures:
+            yield _error(f"{path}.rate", f"{rule.rate!r} is neither a number nor a measure", _choice(contract.measures))
+        if isinstance(rule.rate, Decimal) and rule.rate <= 0:
+            yield _error(f"{path}.rate", f"a rate of {rule.rate} buys nothing", "Write a positive rate.")
+    for name, kpi in contract.kpis.items() if used else ():
+        money = [one for _, counts in _counts(kpi) for one in _names(counts) if one in contract.measures and contract.measures[one].money]
+        if money and "site" not in kpi.for_each:
+            yield _error(
+                f"$.kpis.{name}.value",
+                f"{money[0]} comes in several currencies, and a KPI adds it as it comes",
+                "Judge it for_each site, or deliver it in one currency.",
+            )
 
 
 def _allocations(contract: Contract) -> Iterator[Finding]:

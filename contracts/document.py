@@ -191,6 +191,9 @@ class ScopeOfWork(Part, frozen=True, kw_only=True):
     """The region it is managed in."""
     time_zone: str | None = None
     """The site's own zone; not given, the contract's."""
+    currency: str | None = None
+    """ISO 4217 code of the amounts that the site's money measures are delivered in; not given, the contract's.  Bases convert
+    them by ``money.rates``."""
     workstream: str | None = None
     """product-moderation, content-moderation, merchant-moderation, live-moderation, customer-support, or another word."""
     service: str | None = None
@@ -1166,11 +1169,22 @@ class Invoice(Part, frozen=True, kw_only=True):
     """The tax on it."""
 
 
+class ExchangeRate(Part, frozen=True, kw_only=True):
+    """What one unit of another currency is worth in the contract's."""
+
+    rate: Decimal | str
+    """A number, or the measure that carries the period's rate."""
+    source: str
+    """Whose rate it is, and of which day."""
+
+
 class Money(Part, frozen=True, kw_only=True):
     """What is at stake: bases, credits, bonuses, and what limits them."""
 
     bases: dict[str, Base] = {}
     """Every base by name."""
+    rates: dict[str, ExchangeRate] = {}
+    """By currency, for sites that are charged in another one than the contract's: ``{PLN: {rate: 0.23, source: …}}``."""
     credits: list[Payment] = []
     """Rules in the customer's favour; a negative amount of a two-way scale is a bonus."""
     bonuses: list[Payment] = []

@@ -678,6 +678,9 @@ def _gate(gate: Gate) -> str:
 def _money(contract: Contract) -> list[str]:
     money = contract.money
     lines = [f"{_name(name).capitalize()} are {_base(base)}." for name, base in money.bases.items()]
+    for currency, rule in money.rates.items():
+        rate = number_in_words(rule.rate) if isinstance(rule.rate, Decimal) else f"what {_name(rule.rate)} says"
+        lines.append(f"One {currency} is {rate} {contract.currency}, by the rate of {rule.source}.")
     lines += [_payment(payment, "a credit for the customer") for payment in money.credits]
     lines += [_payment(payment, "a bonus for the vendor") for payment in money.bonuses]
     for group in money.exclusive:
@@ -711,7 +714,7 @@ def _money(contract: Contract) -> list[str]:
         lines.append(f"A credit goes on the invoice of the {payable}.")
     else:
         lines = ["No money is at stake."] if contract.kpis else []
-    used = ("bases", "credits", "bonuses", "exclusive", "caps", "earn_back", "minimum", "rounding", "payable_in", "claim",
+    used = ("rates", "bases", "credits", "bonuses", "exclusive", "caps", "earn_back", "minimum", "rounding", "payable_in", "claim",
             "claim_within_days", "at_end", "invoice")
     return lines + [f"Besides, {said}." for said in _also(money, *used)]
 

@@ -96,6 +96,7 @@ def measures_of_bases(contract: Contract) -> set[str]:
     bases = contract.money.bases
     named = {name for base in bases.values() for name in (base.measure, base.of, *base.plus, *base.minus) if name is not None}
     named |= {cap.of for cap in contract.money.caps if cap.of is not None}
+    named |= {one.rate for one in contract.money.rates.values() if isinstance(one.rate, str)}
     return {name for name in named if name not in bases} | {name for name, one in contract.measures.items() if one.money}
 
 

@@ -33,6 +33,7 @@ class Amounts:
     _of_site: dict[str, dict[str, list[Series]]] = field(default_factory=dict)
     _part: Fraction | None = None
     _attributes: dict[str, Scope] | None = None
+    _currencies: dict[str, str | None] | None = None
 
     @property
     def part(self) -> Fraction:
@@ -84,6 +85,22 @@ class Amounts:
         own: Scope = (("site", series.site), *series.dimensions) if series.site else series.dimensions
         return (*own, *self._attributes.get(series.site, ())) if self._attributes else own
 
+    def _rate(self, measure: str, site: str) -> Fraction | int:
+        """What the site's amounts are worth in the contract's currency."""
+        if self._currencies is None:
+            own = self.contract.currency
+            self._currencies = {one.site: one.currency for one in self.contract.scope if one.currency not in (None, own)}
+        declared = self.contract.measures.get(measure)
+        currency = self._currencies.get(site)
+        if currency is None or declared is None or not declared.money:
+            return 1
+        rule = self.contract.money.rates.get(currency)
+        rate = None if rule is None else self.measure(rule.rate, ()) if isinstance(rule.rate, str) else Fraction(rule.rate)
+        if rate is None:
+            msg = f"{measure} of {site} is in {currency}, and there is no rate for it in {self.period}"
+            raise CannotCompute(msg, "Write it under money.rates, or deliver the measure that carries it.")
+        return rate
+
     def _split(self, measure: str) -> list[str]:
         if measure not in self._splits:
             series = self.by_measure.get(measure, [])
@@ -111,7 +128,7 @@ class Amounts:
             for series in self._series(name, scope):
                 held = self.facts.tallies[series].get(self.period.from_on, EMPTY)
                 if held.present and covers(scope, self._place(series)):
-                    total, came = total + held.total, True
+                    total, came = total + held.total * self._rate(name, series.site), True
             self._sums[key] = total if came else None
         return self._sums[key]
 

@@ -18,7 +18,7 @@ in_force: {from: 2026-01-16, until: 2028-01-01}
 measured: {each: month, parts: merge}
 reviewed: {each: year, anchor_day: 16, anchor_month: 4}
 calendars: [office]
-scope: [{site: lisbon, time_zone: Europe/Lisbon}, {site: azores, time_zone: Atlantic/Azores}]
+scope: [{site: lisbon, time_zone: Europe/Lisbon}, {site: azores, time_zone: Atlantic/Azores, currency: USD}]
 measures:
   audited: {}
   correct: {part_of: audited}
@@ -41,6 +41,7 @@ kpis:
 scoring: {allocation: {in_all: 100, to_one: 60}}
 relief: [{cause: storm, effect: lower_target, levels: {accuracy: {target: 90}, missed: {target: 5}}}, {cause: strike, effect: drop_span}]
 money:
+  rates: {USD: {rate: 0.9, source: the central bank}}
   bases:
     invoice: {measure: invoice}
     at_risk: {percent: 12, of: invoice, allocation: {in_all: 150, to_one: 40}}
@@ -50,6 +51,8 @@ money:
     - {for: missed, pay: {of: at_risk, percent: {each: {give: 5, allowance: {number: 3, part_period: pro_rata}}, at_most: 30}}}
   caps: [{percent: 100, of: at_risk}]
 """
+
+TWO_ZONES = "lisbon, time_zone: Europe/Lisbon}, {site: azores, time_zone: Atlantic/Azores"
 
 
 def findings(text: str) -> list[Finding]:
@@ -89,10 +92,16 @@ def test_a_sound_contract_has_no_findings() -> None:
         ("value: {sum: hours}", "value: {percentile: {percent: 90, of: down}}", "percentile.of", "no single ones are left"),
         ("of: up, since: review", "of: up, periods: 1", "$.kpis.year.value.moving_mean.periods", "is no mean"),
         ("of: up, since: review", "of: missed, since: review", "$.kpis.year.value.moving_mean.by", "has no counts to add"),
+        ("currency: USD", "currency: PLN", "$.scope[1].currency", "nothing says what it is worth in EUR"),
+        ("currency: USD", "currency: EUR", "$.money.rates.USD", "no site is charged in USD"),
+        ("rates: {USD", "rates: {usd", "$.money.rates.usd", "no other currency"),
+        ("rate: 0.9", "rate: 0", "$.money.rates.USD.rate", "buys nothing"),
+        ("rate: 0.9", "rate: dollar", "$.money.rates.USD.rate", "neither a number nor a measure"),
+        ("value: {count: missed}", "value: {sum: invoice}, for_each: []", "$.kpis.missed.value", "in several currencies"),
         ("effect: drop_span", "effect: lower_target", "$.relief[1].levels", "does not say to what"),
         ("effect: lower_target, levels", "effect: drop_period, levels", "$.relief[0].levels", "eases none"),
         ("cause: strike", "cause: storm", "$.relief[0].cause", "two kinds of relief"),
-        (", time_zone: Europe/Lisbon}, {site: azores, time_zone: Atlantic/Azores}", "}", "$.kpis.accuracy.zone", "time zone of its own"),
+        (TWO_ZONES, "lisbon}, {site: azores", "$.kpis.accuracy.zone", "time zone of its own"),
         ("value: {count: missed}", "value: {count: correct}", "$.kpis.missed.zone", "correct is counted by days of the contract here"),
         (" weight: 60,", "", "$.kpis.accuracy.missing", "nothing is carried"),
         ("in_all: 100, to_one: 60", "to_one: 50", "$.scoring.allocation.to_one", "accuracy has 60 % of the score"),
@@ -152,6 +161,7 @@ def test_every_part_is_read_aloud() -> None:
         "the value by all counts together of up since the review began",
         "the up of 12 periods before",
         "the mean over intervals, each counting once, of correct out of audited, in percent, one without volume counting as 0",
+        "One USD is 0.9 EUR, by the rate of the central bank.",
         "of which at most 150 % in all and at most 40 % to one KPI may be allotted",
     ):
         assert sentence in text, text
