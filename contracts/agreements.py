@@ -6,8 +6,9 @@ nothing is judged.  ``queries`` has the statements; here a stored text becomes t
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -82,6 +83,7 @@ async def sites_of(connection: Connection, codes: Sequence[str]) -> dict[int, st
 async def versions(connection: Connection, lineage: int, *, as_of: datetime | None = None) -> list[Agreed]:
     """The versions of a lineage that hold on some day, in order of days; ``as_of``: as was known then."""
     rows = await connection.fetch(_VERSIONS, lineage, as_of)
+    await read_beside([row["text"] for row in rows])
     return [
         Agreed(
             id=row["id"],
@@ -110,7 +112,7 @@ _READ: dict[str, Contract] = {}
 
 def document_of(text: str) -> Contract:
     """A stored text as the document it was; texts never change, so each is read once."""
-    key = hashlib.sha256(text.encode()).hexdigest()
+    key = _key(text)
     if key not in _READ:
         reading = read(text, Contract)
         if reading.document is None:
@@ -119,6 +121,19 @@ def document_of(text: str) -> Contract:
             raise RuntimeError(msg)
         _READ[key] = reading.document
     return _READ[key]
+
+
+async def read_beside(texts: Iterable[str]) -> None:
+    """Read texts that nobody has read yet, so that `document_of` knows them: in a thread, because a long contract takes a tenth of a second
+    or more, and the event loop has requests to answer meanwhile.
+    """
+    unread = [text for text in texts if _key(text) not in _READ]
+    if unread:
+        await asyncio.to_thread(lambda: [document_of(text) for text in unread])
+
+
+def _key(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 async def propose(

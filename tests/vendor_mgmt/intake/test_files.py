@@ -367,3 +367,15 @@ async def test_a_mailbox_is_never_read_in_the_open_across_the_internet() -> None
         await source(reader=mailbox(server, security="tls"))
         assert "loopback" in await failed()
         assert server.commands == []
+
+
+# Folders
+
+
+async def test_a_folder_that_is_not_there_is_a_sentence_with_its_path(database: str, tmp_path: Path) -> None:
+    gone = tmp_path / "gone"
+    for reader in ({"type": "csv"}, {"type": "xlsx"}, {"type": "json_lines"}):
+        await source(reader={**reader, "folder": str(gone), "settle_s": 0})
+        assert f"There is no folder {gone}. Create it, or correct `folder`." in await failed()
+    gone.write_text("a file in its place")
+    assert f"{gone}" in await failed()
