@@ -54,6 +54,11 @@ FRONT_END_FILES = {
     "@tabler/core/dist/css/tabler.min.css": "tabler/tabler.min.css",
     "@tabler/core/dist/css/tabler.rtl.min.css": "tabler/tabler.rtl.min.css",
     "@tabler/core/dist/js/tabler.min.js": "tabler/tabler.min.js",
+    "swagger-ui-dist/swagger-ui-bundle.js": "swagger-ui/swagger-ui-bundle.js",
+    "swagger-ui-dist/swagger-ui-bundle.js.LICENSE.txt": "swagger-ui/swagger-ui-bundle.js.LICENSE.txt",
+    "swagger-ui-dist/swagger-ui.css": "swagger-ui/swagger-ui.css",
+    "swagger-ui-dist/LICENSE": "swagger-ui/LICENSE",
+    "swagger-ui-dist/NOTICE": "swagger-ui/NOTICE",
 }
 
 # The faces of the scorecards, below scorecards/fonts, with their licences. They are embedded in every PDF.

@@ -21,7 +21,7 @@ from vendor_mgmt.access.scope import Scope
 from vendor_mgmt.api import hooks, v1
 from vendor_mgmt.boundary import boundary
 from vendor_mgmt.jobs import worker
-from vendor_mgmt.pages import account, contracts, portfolio, running, scorecards, sites, static_files, tickets
+from vendor_mgmt.pages import account, api_docs, contracts, portfolio, running, scorecards, sites, static_files, tickets
 from vendor_mgmt.service import PULSE_S, Service, service_of
 from vendor_mgmt.settings import Settings
 from vendor_mgmt.signing_in import SignedIn
@@ -55,6 +55,7 @@ def create_app(settings: Settings, url: str, *, stopping: asyncio.Event | None =
             running.events,
             account.sign_out,
             account.problem_types,
+            api_docs.api_docs,
             v1.router,
             hooks.receive,
             health.health,
@@ -71,7 +72,7 @@ def create_app(settings: Settings, url: str, *, stopping: asyncio.Event | None =
             backend="gzip", gzip_compress_level=5, minimum_size=1000, exclude_opt_key="exclude_from_compression"
         ),
         # In order of start; they stop in the reverse.
-        lifespan=[_database, _renderer, _worker, _clock],
+        lifespan=[_database, _warmed, _renderer, _worker, _clock],
         request_max_body_size=REQUEST_BYTES_MAX,
         openapi_config=_openapi(),
         logging_config=None,
@@ -83,7 +84,9 @@ def create_app(settings: Settings, url: str, *, stopping: asyncio.Event | None =
 
 
 def _openapi() -> OpenAPIConfig:
-    """The description at `/api/v1/openapi.json`. No viewer: those at hand load their scripts from elsewhere, which our pages forbid."""
+    """The description at `/api/v1/openapi.json`. Its viewer is a page of ours: those of the library load their scripts from
+    elsewhere, which our pages forbid.
+    """
     return OpenAPIConfig(
         title="vendor-mgmt",
         version="1",
@@ -118,6 +121,16 @@ def _access(request: Request[Any, Any, Any]) -> Scope:
 async def _database(app: Litestar) -> AsyncIterator[None]:
     async with database.pool(service_of(app).url):
         yield
+
+
+@contextlib.asynccontextmanager
+async def _warmed(_app: Litestar) -> AsyncIterator[None]:
+    """Files read and compressed before somebody asks for the first page: beside the event loop, and nobody waits for it."""
+    warming = asyncio.ensure_future(asyncio.to_thread(static_files.files))
+    try:
+        yield
+    finally:
+        await warming
 
 
 @contextlib.asynccontextmanager

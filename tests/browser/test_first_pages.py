@@ -51,6 +51,21 @@ async def test_a_page_draws_without_a_complaint_and_without_serious_barriers(ope
     assert serious == []
 
 
+async def test_the_description_of_the_api_is_drawn_by_our_own_files_alone(opened: Any) -> None:
+    asked: list[str] = []
+    opened.page.on("request", lambda request: asked.append(request.url))
+    await opened.go("/api/v1/docs")
+    operation = opened.page.get_by_role("button", name="/api/v1/sites", exact=False).first
+    await expect(operation).to_be_visible()
+    await operation.click()
+    await opened.page.get_by_role("button", name="Try it out").click()
+    await opened.page.get_by_role("button", name="Execute").click()
+    await expect(opened.page.locator(".live-responses-table tbody .response-col_status").first).to_have_text("200")
+    await opened.look("api-docs")
+    assert opened.complaints == []
+    assert [url for url in asked if not url.startswith((opened.base, "data:"))] == []
+
+
 async def test_the_keyboard_reaches_the_content_the_filters_and_the_first_site(opened: Any) -> None:
     await opened.go("/")
     await opened.page.keyboard.press("Tab")

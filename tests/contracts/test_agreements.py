@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from contracts import agreements
+from contracts import agreements, reading
 
 TEXT = (Path(__file__).parents[2] / "README.md").read_text().split("```yaml contract.yaml\n")[1].split("```")[0]
 
@@ -17,7 +17,7 @@ TEXT = (Path(__file__).parents[2] / "README.md").read_text().split("```yaml cont
 async def test_reading_a_long_contract_for_the_first_time_lets_the_event_loop_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(agreements, "_READ", {})
     went_on = threading.Event()
-    read = agreements.read
+    read = reading.read
     waited = []
 
     def slow(*arguments: Any) -> Any:

@@ -56,7 +56,7 @@ def _read(path: Path) -> File:
     content = path.read_bytes()
     return File(
         content=content,
-        gzipped=gzip.compress(content, 9, mtime=0) if path.suffix in _COMPRESSIBLE else None,
+        gzipped=gzip.compress(content, 6, mtime=0) if path.suffix in _COMPRESSIBLE else None,
         media_type=_TYPES[path.suffix],
         digest=hashlib.sha256(content).hexdigest()[:16],
     )

@@ -377,6 +377,9 @@ _ENGLISH: dict[str, str] = {
     "sign_in.again": "On the machine where the service runs, this command prints a new one:",
     "sign_in.scripts": "Scripts send the token from the file access_token in the data folder as Authorization: Bearer.",
     "sign_in.signed_out": "You are signed out.",
+    "api.title": "The API",
+    "api.description": "Its description as OpenAPI 3.1",
+    "api.no_script": "The viewer is a script. The description above says the same.",
     "problem.title": "Problems",
     "problem.note": "What the API answers when a request cannot be carried out, as RFC 9457 describes it.",
 }
