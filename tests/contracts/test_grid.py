@@ -400,3 +400,41 @@ def test_columns_formatted_down_to_the_last_row_do_no_harm() -> None:
     found = from_sheets(sheets_of(filled.getvalue()), known_kpis=from_library)
     assert found.document is not None, said(found)
     assert max(len(one.rows) for one in sheets_of(filled.getvalue())) < 100
+
+
+def carelessly(sheets: list[Sheet], random: Random) -> list[Sheet]:
+    """The same workbook after people had it: spaces around words, blank rows, percentages as text, and rows that add up."""
+    changed: list[Sheet] = []
+    for one in sheets:
+        if one.name == "Rest":
+            changed.append(one)
+            continue
+        rows: list[list[Cell]] = []
+        for number, row in enumerate(one.rows):
+            words = [str(cell.value) for cell in one.rows[0]]
+            rows.append([careless(cell, words[column] if column < len(words) else "", number, random) for column, cell in enumerate(row)])
+            if number and random.random() < 0.3:
+                rows.append([Cell(random.choice([None, "", "  "])) for _ in row])
+        if one.name in ("KPIs", "Headcount"):
+            rows.append([Cell("Total"), *[Cell(None) for _ in one.rows[0][2:]], Cell(100)])
+        changed.append(Sheet(name=one.name, rows=rows, is_hidden=one.is_hidden))
+    random.shuffle(changed)
+    return changed
+
+
+def careless(cell: Cell, heading: str, number: int, random: Random) -> Cell:
+    if isinstance(cell.value, str) and heading != "More":
+        return Cell(random.choice(["", " ", "\u00a0"]) + cell.value + random.choice(["", "  ", " \n"]))
+    is_percentage = heading in ("Weight", "Credit percent") and isinstance(cell.value, int | Decimal)
+    if number and is_percentage and random.random() < 0.5:
+        return Cell(f"{cell.value}{random.choice(['', ' '])}%")
+    return cell
+
+
+@given(st.sampled_from(PORTFOLIO), st.integers(0, 2**32))
+@settings(max_examples=25)
+def test_a_workbook_that_people_had_says_what_it_said_before(path: Path, seed: int) -> None:
+    contract = read(path.read_bytes(), Contract).required()
+    found = from_sheets(carelessly(to_sheets(contract).sheets, Random(seed)), known_kpis=from_library)
+    assert found.document == contract, said(found)
+    assert sum("adds others up" in line for line in said(found, "note")) == sum(one.name in ("KPIs", "Headcount") for one in to_sheets(contract).sheets)

@@ -47,3 +47,19 @@ def test_every_case_the_page_names_is_run() -> None:
     known = {word for one in ids for word in re.findall(r"[A-Z]{2,5}-\d\d", one)}
     named = set(re.findall(r"\b[A-Z]{2,5}-\d\d\b", PAGE))
     assert named <= known
+
+
+def test_every_mechanism_of_the_architecture_names_a_part_a_file_and_cases_that_run() -> None:
+    text = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
+    table = text.split("## How the mechanisms of contracts are written", maxsplit=1)[1].split("\n## ", maxsplit=1)[0]
+    lines = [[cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines() if line.startswith("| ")][1:]
+    ids = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "tests" / "examples" / "score").glob("*.yaml"))
+    run = re.findall(r"- id: (.*)", ids)
+    assert len(lines) > 20
+    for mechanism, parts, files, cases in lines:
+        assert parts, mechanism
+        assert re.findall(r"`[\w/]+\.py`", files), mechanism
+        if "escalation" in cases:
+            continue
+        for case in [one.strip() for one in re.split(r", (?=[A-Z]{2}|tickets|relief)", cases)]:
+            assert any(case == one or case in one.replace(" and ", ", ").split(", ") or case == one.split(" ")[0] for one in run), case
