@@ -134,6 +134,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         ),
     ] = False
 
+    delivery_file: Annotated[
+        Path | None,
+        Meta(
+            description="The delivery document: the mail server, who holds which role, and the endpoints that are told. See "
+            "docs/delivery.md. Left out, messages wait in the outbox until somebody names one."
+        ),
+    ] = None
+
     outbound_proxy: Annotated[
         str | None,
         Meta(

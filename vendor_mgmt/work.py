@@ -12,6 +12,7 @@ from functools import partial
 
 from vendor_mgmt import closing, feed_watch
 from vendor_mgmt.database import transaction
+from vendor_mgmt.delivery import sending
 from vendor_mgmt.escalations import queries as tickets
 from vendor_mgmt.intake import pull
 from vendor_mgmt.intake import queries as intake
@@ -22,6 +23,7 @@ SWEEP_S = 30.0
 REPLAN_S = 3600.0
 SCHEDULE_S = 300.0
 RETENTION_S = 86_400.0
+OUTBOX_S = 5.0
 FEEDS_S = 900.0
 
 
@@ -39,6 +41,7 @@ def wakes(settings: Settings) -> Mapping[str, tuple[float, Wake]]:
         "calendars": (REPLAN_S, replan_deadlines),
         "closes": (SCHEDULE_S, schedule_closes),
         "feeds": (FEEDS_S, watch_feeds),
+        "outbox": (OUTBOX_S, partial(deliver, settings)),
         "retention": (RETENTION_S, partial(forget, settings.raw_retention_days)),
     }
 
@@ -49,6 +52,12 @@ async def sweep_deadlines() -> None:
         async with transaction() as connection:
             if not await tickets.sweep(connection, datetime.now(UTC)):
                 return
+
+
+async def deliver(settings: Settings) -> None:
+    """Send what is due. Without a delivery document messages wait: nobody has said yet where they should go."""
+    if settings.delivery_file is not None:
+        await sending.deliver(settings)
 
 
 async def replan_deadlines() -> None:

@@ -19,22 +19,41 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ATTEMPTS_MAX",
+    "MAIL",
+    "PERSON",
     "Claimed",
+    "Issue",
+    "Listed",
     "Outgoing",
+    "Person",
     "add",
+    "begin_issue",
     "claim",
     "fail",
+    "issue",
+    "let_rest",
+    "listed",
+    "note_failure",
+    "note_issue",
+    "note_success",
+    "peer_of",
+    "persons",
     "recover_lost",
     "release_held",
     "resend",
+    "resting",
     "settle",
     "skip",
     "unsettled",
+    "wake",
 ]
 
 ATTEMPTS_MAX = 10
 
-Settled = Literal["sent", "dead", "uncertain"]
+MAIL, PERSON = "mail", "person"
+"""What is told to a role by mail, and the messages to persons that it becomes."""
+
+Settled = Literal["addressed", "sent", "dead", "uncertain"]
 
 
 class Outgoing(msgspec.Struct, frozen=True, kw_only=True):
@@ -65,6 +84,7 @@ class Claimed(msgspec.Struct, frozen=True, kw_only=True):
     payload: dict[str, Any]
     attempts: int
     claimed_until: datetime
+    created_at: datetime
 
 
 async def add(connection: Connection, messages: Iterable[Outgoing], at: datetime) -> None:
@@ -95,9 +115,15 @@ async def add(connection: Connection, messages: Iterable[Outgoing], at: datetime
 
 
 async def claim(
-    connection: Connection, channel: str, at: datetime, *, lease: timedelta = timedelta(minutes=2), limit: int = 20
+    connection: Connection,
+    channel: str,
+    at: datetime,
+    *,
+    lease: timedelta = timedelta(minutes=2),
+    limit: int = 20,
+    without: Collection[str] = (),
 ) -> list[Claimed]:
-    """Take messages of a channel that may go out now, the oldest of each stream and recipient only.
+    """Take messages of a channel that may go out now, the oldest of each stream and recipient only; none for recipients in `without`.
 
     A dead or uncertain message stops its own stream, channel and recipient and no other. Two senders never get the same message.
     """
@@ -108,6 +134,7 @@ async def claim(
           FROM (SELECT head.id
                   FROM outbox AS head
                  WHERE head.channel = $1 AND head.state = 'pending' AND head.claimed_until IS NULL AND head.not_before_at <= $2
+                   AND NOT head.recipient = ANY ($5)
                    AND NOT EXISTS (SELECT FROM outbox AS earlier
                                     WHERE earlier.stream = head.stream AND earlier.channel = head.channel
                                       AND earlier.recipient = head.recipient AND earlier.id < head.id
@@ -117,12 +144,13 @@ async def claim(
                    FOR UPDATE SKIP LOCKED) AS found
          WHERE taken.id = found.id
         RETURNING taken.id, taken.claim, taken.idempotency_key, taken.stream, taken.channel, taken.side, taken.recipient,
-                  taken.kind, taken.payload, taken.attempts, taken.claimed_until
+                  taken.kind, taken.payload, taken.attempts, taken.claimed_until, taken.created_at
         """,
         channel,
         at,
         at + lease,
         limit,
+        list(without),
     )
     found = [Claimed(**{**row, "payload": msgspec.json.decode(row["payload"])}) for row in rows]
     return sorted(found, key=lambda each: each.id)
@@ -190,15 +218,27 @@ async def release_held(connection: Connection, held_for: str, at: datetime) -> i
 
 
 async def resend(connection: Connection, number: int, at: datetime) -> bool:
-    """Send a dead or uncertain message again, because a person said so; False where it is neither."""
-    return await _settled(
-        connection,
+    """Send a dead or uncertain message again, because a person said so; False where it is neither.
+
+    Its peer is tried again too, also one that wanted no more messages.
+    """
+    row = await connection.fetchrow(
         """
         UPDATE outbox SET state = 'pending', settled_at = NULL, attempts = 0, not_before_at = $2, error = NULL
-         WHERE id = $1 AND state IN ('dead', 'uncertain')
+         WHERE id = $1 AND state IN ('dead', 'uncertain') RETURNING channel, recipient
         """,
-        (number, at),
+        number,
+        at,
     )
+    if row is None:
+        return False
+    await wake(connection, peer_of(row["channel"], row["recipient"]))
+    return True
+
+
+def peer_of(channel: str, recipient: str) -> str:
+    """Whose failures a message's are: the mail server's for persons, else the endpoint's own."""
+    return MAIL if channel in (MAIL, PERSON) else recipient.removeprefix("endpoint:")
 
 
 async def skip(connection: Connection, number: int, at: datetime) -> bool:
@@ -207,6 +247,140 @@ async def skip(connection: Connection, number: int, at: datetime) -> bool:
         connection,
         "UPDATE outbox SET state = 'skipped', settled_at = $2 WHERE id = $1 AND state IN ('dead', 'uncertain')",
         (number, at),
+    )
+
+
+class Listed(msgspec.Struct, frozen=True, kw_only=True):
+    """A message as operators see it; it holds no address."""
+
+    id: int
+    state: str
+    channel: str
+    recipient: str
+    stream: str
+    topics: tuple[str, ...]
+    attempts: int
+    created_at: datetime
+    not_before_at: datetime
+    error: str | None
+
+
+async def listed(connection: Connection, states: Collection[str], *, limit: int = 200) -> list[Listed]:
+    """Messages in these states, oldest first."""
+    rows = await connection.fetch(
+        """
+        SELECT id, state, channel, recipient, stream, payload, attempts, created_at, not_before_at, error
+          FROM outbox WHERE state = ANY ($1) ORDER BY id LIMIT $2
+        """,
+        list(states),
+        limit,
+    )
+    return [
+        Listed(
+            **{name: row[name] for name in Listed.__struct_fields__ if name != "topics"},
+            topics=tuple(msgspec.json.decode(row["payload"]).get("topics", ())),
+        )
+        for row in rows
+    ]
+
+
+class Person(msgspec.Struct, frozen=True, kw_only=True):
+    number: int
+    name: str | None
+    email: str | None
+
+
+async def persons(connection: Connection, numbers: Collection[int]) -> dict[int, Person]:
+    """The persons of the numbers who have not been erased."""
+    rows = await connection.fetch(
+        "SELECT id, name, email FROM actor WHERE id = ANY ($1) AND kind = 'person' AND erased_at IS NULL", list(numbers)
+    )
+    return {row["id"]: Person(number=row["id"], name=row["name"], email=row["email"]) for row in rows}
+
+
+# How peers are doing.
+
+
+async def resting(connection: Connection, at: datetime) -> set[str]:
+    """The peers that are left alone now."""
+    rows = await connection.fetch("SELECT peer FROM delivery_circuit WHERE is_disabled OR open_until > $1", at)
+    return {row["peer"] for row in rows}
+
+
+async def note_success(connection: Connection, peer: str) -> None:
+    """Forget the failures of a peer."""
+    await connection.execute(
+        "UPDATE delivery_circuit SET failures = 0, open_until = NULL, is_disabled = false, error = NULL WHERE peer = $1", peer
+    )
+
+
+async def note_failure(connection: Connection, peer: str, error: str, *, is_disabled: bool = False) -> int:
+    """Count a failure, and return how many there were in a row."""
+    failures: int = await connection.fetchval(
+        """
+        INSERT INTO delivery_circuit (peer, failures, is_disabled, error) VALUES ($1, 1, $2, $3)
+        ON CONFLICT (peer) DO UPDATE SET failures = delivery_circuit.failures + 1, error = excluded.error,
+            is_disabled = delivery_circuit.is_disabled OR excluded.is_disabled
+        RETURNING failures
+        """,
+        peer,
+        is_disabled,
+        error,
+    )
+    return failures
+
+
+async def let_rest(connection: Connection, peer: str, until: datetime) -> None:
+    await connection.execute("UPDATE delivery_circuit SET open_until = $2 WHERE peer = $1", peer, until)
+
+
+async def wake(connection: Connection, peer: str) -> None:
+    """Let a peer be tried again, whatever happened before."""
+    await connection.execute("DELETE FROM delivery_circuit WHERE peer = $1", peer)
+
+
+# Issues in trackers.
+
+
+class Issue(msgspec.Struct, frozen=True, kw_only=True):
+    key: str | None
+    status: str | None
+    begun_at: datetime
+
+
+async def issue(connection: Connection, endpoint: str, stream: str) -> Issue | None:
+    row = await connection.fetchrow(
+        "SELECT issue_key AS key, status, begun_at FROM tracker_issue WHERE endpoint = $1 AND stream = $2", endpoint, stream
+    )
+    return None if row is None else Issue(**row)
+
+
+async def begin_issue(connection: Connection, endpoint: str, stream: str, at: datetime) -> None:
+    """Write down that an issue is about to be created, before anybody is asked to."""
+    await connection.execute(
+        """
+        INSERT INTO tracker_issue (endpoint, stream, begun_at) VALUES ($1, $2, $3)
+        ON CONFLICT (endpoint, stream) DO UPDATE SET begun_at = excluded.begun_at
+        """,
+        endpoint,
+        stream,
+        at,
+    )
+
+
+async def note_issue(connection: Connection, endpoint: str, stream: str, *, key: str, status: str | None, at: datetime) -> None:
+    """Write down which issue it is, and the state it is in where that was read."""
+    await connection.execute(
+        """
+        INSERT INTO tracker_issue (endpoint, stream, issue_key, status, begun_at, noted_at) VALUES ($1, $2, $3, $4, $5, $5)
+        ON CONFLICT (endpoint, stream) DO UPDATE SET issue_key = excluded.issue_key,
+            status = coalesce(excluded.status, tracker_issue.status), noted_at = excluded.noted_at
+        """,
+        endpoint,
+        stream,
+        key,
+        status,
+        at,
     )
 
 

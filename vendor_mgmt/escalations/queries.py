@@ -517,6 +517,10 @@ def _outgoing(written: _Written, at: datetime) -> Iterable[Outgoing]:
             kind="ticket",
             payload={
                 "ticket": written.number,
+                "sequence": message.sequence,
+                "vendor": ticket.vendor,
+                "contract": ticket.key.contract,
+                "period_from": ticket.period_from.isoformat(),
                 "topics": message.topics,
                 "state": ticket.state.value,
                 "level": ticket.level,

@@ -29,22 +29,13 @@ from msgspec import Meta, field
 
 from contracts.errors import RefusedValue
 from contracts.period import Grain, UnknownTimeZone, zone_named
+from vendor_mgmt.credentials import Secret
 from vendor_mgmt.jobs import recurrence
 
 Name = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,79}$")]
 Text = Annotated[str, Meta(min_length=1)]
 Then = Literal["refuse", "flag", "stop"]
 """What a check does: keep the rows out, let them in with a remark, or end the pull with nothing stored."""
-
-
-class Secret(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A credential by reference: the name of an environment variable, or of a file that holds nothing else."""
-
-    env: Annotated[str, Meta(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")] | None = None
-    file: Text | None = None
-
-    def __post_init__(self) -> None:
-        _exactly_one(self, ("env", "file"))
 
 
 class Bearer(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="type", tag="bearer"):

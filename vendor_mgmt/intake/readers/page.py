@@ -18,8 +18,9 @@ from typing import Any
 
 import msgspec
 
+from vendor_mgmt import credentials
+from vendor_mgmt.credentials import Secret
 from vendor_mgmt.intake.mapping import ABSENT, BrokenRow
-from vendor_mgmt.intake.source import Secret
 
 Row = tuple[Any, ...] | BrokenRow
 
@@ -104,20 +105,10 @@ class ReadingFailed(Exception):  # noqa: N818 - the outcome of a reading
 
 def value_of(secret: Secret, environment: Mapping[str, str] = os.environ) -> str:
     """The credential itself. Raises `ReadingFailed` where it is not to be had."""
-    if secret.env is not None:
-        value = environment.get(secret.env, "")
-        if not value:
-            raise ReadingFailed(f"The credential is to come from the variable {secret.env}, which is not set. Set it.", is_temporary=False)
-        return value
-    path = Path(secret.file or "")
     try:
-        value = path.read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        reason = f"The credential is to come from the file {path}, which cannot be read ({type(error).__name__}). Make it readable."
-        raise ReadingFailed(reason, is_temporary=False) from None
-    if not value:
-        raise ReadingFailed(f"The credential is to come from the file {path}, which is empty.", is_temporary=False)
-    return value
+        return credentials.value_of(secret, environment)
+    except credentials.CredentialMissing as missing:
+        raise ReadingFailed(str(missing), is_temporary=False) from None
 
 
 def picker(columns: Sequence[str]) -> Callable[[Any], Row]:

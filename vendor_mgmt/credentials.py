@@ -1,0 +1,47 @@
+"""Credentials by reference: documents name where one is to be had, and never hold it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from contracts.errors import RefusedValue
+
+
+class Secret(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A credential by reference: the name of an environment variable, or of a file that holds nothing else."""
+
+    env: Annotated[str, Meta(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")] | None = None
+    file: Annotated[str, Meta(min_length=1)] | None = None
+
+    def __post_init__(self) -> None:
+        if (self.env is None) == (self.file is None):
+            found = "`env` and `file` are given" if self.env is not None else "neither is given"
+            raise RefusedValue(f"`env` or `file` is wanted, and {found}", "Write exactly one of them.")
+
+
+class CredentialMissing(Exception):  # noqa: N818 - what is the matter, not what went wrong
+    """The credential is not where the document says; the message says how to repair that, and holds no secret."""
+
+
+def value_of(secret: Secret, environment: Mapping[str, str] = os.environ) -> str:
+    """The credential itself. Raises `CredentialMissing`."""
+    if secret.env is not None:
+        value = environment.get(secret.env, "")
+        if not value:
+            raise CredentialMissing(f"The credential is to come from the variable {secret.env}, which is not set. Set it.")
+        return value
+    path = Path(secret.file or "")
+    try:
+        value = path.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = f"The credential is to come from the file {path}, which cannot be read ({type(error).__name__}). Make it readable."
+        raise CredentialMissing(reason) from None
+    if not value:
+        raise CredentialMissing(f"The credential is to come from the file {path}, which is empty.")
+    return value
