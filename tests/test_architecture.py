@@ -69,7 +69,15 @@ EDGES = {
     "vendor_mgmt.access.actors": "SQL",
     "vendor_mgmt.access.tables": "tables",
     "vendor_mgmt.access.tokens": "SQL, and random tokens",
+    "vendor_mgmt.credential_values": "reads the environment and files",
+    "vendor_mgmt.delivery.asking": "HTTP",
+    "vendor_mgmt.delivery.jira": "HTTP, and SQL for what is known of issues",
+    "vendor_mgmt.delivery.mail": "SMTP",
+    "vendor_mgmt.delivery.parcel": "holds an HTTP client",
     "vendor_mgmt.delivery.queries": "SQL",
+    "vendor_mgmt.delivery.sending": "claims, sends and settles",
+    "vendor_mgmt.delivery.slack": "HTTP",
+    "vendor_mgmt.delivery.webhook": "HTTP",
     "vendor_mgmt.delivery.tables": "tables",
     "vendor_mgmt.escalations.queries": "SQL",
     "vendor_mgmt.escalations.tables": "tables",
@@ -126,7 +134,8 @@ WORLDLY_CALLS = {
 
 FOUNDATIONS = frozenset(
     [
-        "__init__", "database", "database_roles", "embedded_postgres", "engine", "errors", "logs", "migrating", "outbound",
+        "__init__", "credential_values", "credentials",
+        "database", "database_roles", "embedded_postgres", "engine", "errors", "logs", "migrating", "outbound",
         "piccolo_app", "piccolo_conf", "service", "settings",
     ]
 )

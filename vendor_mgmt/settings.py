@@ -134,7 +134,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         ),
     ] = False
 
-    delivery_file: Annotated[
+    delivery_document: Annotated[
         Path | None,
         Meta(
             description="The delivery document: the mail server, who holds which role, and the endpoints that are told. See "

@@ -56,7 +56,7 @@ async def sweep_deadlines() -> None:
 
 async def deliver(settings: Settings) -> None:
     """Send what is due. Without a delivery document messages wait: nobody has said yet where they should go."""
-    if settings.delivery_file is not None:
+    if settings.delivery_document is not None:
         await sending.deliver(settings)
 
 

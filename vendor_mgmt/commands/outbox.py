@@ -132,7 +132,7 @@ def send() -> None:
 
     \b
     Example:
-      VENDOR_MGMT_DELIVERY_FILE=delivery.yaml vendor-mgmt outbox send
+      VENDOR_MGMT_DELIVERY_DOCUMENT=delivery.yaml vendor-mgmt outbox send
 
     \b
     Exit codes:

@@ -12,7 +12,8 @@ from typing import Any
 
 import httpx
 
-from vendor_mgmt.credentials import CredentialMissing, value_of
+from vendor_mgmt.credential_values import value_of
+from vendor_mgmt.credentials import CredentialMissing
 from vendor_mgmt.delivery import asking, queries, telling
 from vendor_mgmt.delivery.document import Jira
 from vendor_mgmt.delivery.outcomes import Later, Outcome, Refused, Sent, Unknown

@@ -16,7 +16,8 @@ from email.utils import format_datetime, formataddr
 import aiosmtplib
 
 from vendor_mgmt import outbound
-from vendor_mgmt.credentials import CredentialMissing, value_of
+from vendor_mgmt.credential_values import value_of
+from vendor_mgmt.credentials import CredentialMissing
 from vendor_mgmt.delivery import telling
 from vendor_mgmt.delivery.asking import said
 from vendor_mgmt.delivery.document import Mail

@@ -50,9 +50,9 @@ log = logging.getLogger(__name__)
 
 def document(settings: Settings) -> Delivery:
     """The delivery document the settings name; an empty one where they name none. Raises what `reading` and the file system raise."""
-    if settings.delivery_file is None:
+    if settings.delivery_document is None:
         return Delivery()
-    path = Path(settings.delivery_file)
+    path = Path(settings.delivery_document)
     return read(path.read_bytes(), Delivery, name=path.name).required()
 
 

@@ -5,7 +5,8 @@ Slack knows no key by which a message could be recognised, so one whose answer n
 
 from __future__ import annotations
 
-from vendor_mgmt.credentials import CredentialMissing, value_of
+from vendor_mgmt.credential_values import value_of
+from vendor_mgmt.credentials import CredentialMissing
 from vendor_mgmt.delivery import asking, telling
 from vendor_mgmt.delivery.document import Slack
 from vendor_mgmt.delivery.outcomes import Later, Outcome, Refused, Sent, Unknown

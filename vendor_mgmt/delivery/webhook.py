@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
-from vendor_mgmt.credentials import CredentialMissing, value_of
+from vendor_mgmt.credential_values import value_of
+from vendor_mgmt.credentials import CredentialMissing
 from vendor_mgmt.delivery import asking, signing, telling
 from vendor_mgmt.delivery.document import Webhook
 from vendor_mgmt.delivery.outcomes import Later, Outcome, Refused, Sent, Unknown

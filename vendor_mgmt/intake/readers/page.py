@@ -18,8 +18,8 @@ from typing import Any
 
 import msgspec
 
-from vendor_mgmt import credentials
-from vendor_mgmt.credentials import Secret
+from vendor_mgmt import credential_values
+from vendor_mgmt.credentials import CredentialMissing, Secret
 from vendor_mgmt.intake.mapping import ABSENT, BrokenRow
 
 Row = tuple[Any, ...] | BrokenRow
@@ -106,8 +106,8 @@ class ReadingFailed(Exception):  # noqa: N818 - the outcome of a reading
 def value_of(secret: Secret, environment: Mapping[str, str] = os.environ) -> str:
     """The credential itself. Raises `ReadingFailed` where it is not to be had."""
     try:
-        return credentials.value_of(secret, environment)
-    except credentials.CredentialMissing as missing:
+        return credential_values.value_of(secret, environment)
+    except CredentialMissing as missing:
         raise ReadingFailed(str(missing), is_temporary=False) from None
 
 
