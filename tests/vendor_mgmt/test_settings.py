@@ -58,6 +58,7 @@ def test_every_setting_can_be_set() -> None:
         "VENDOR_MGMT_LOG_FORMAT": "json",
         "VENDOR_MGMT_LOG_LEVEL": "debug",
         "VENDOR_MGMT_OUTBOUND_ALLOW_PRIVATE": "true",
+        "VENDOR_MGMT_DELIVERY_DOCUMENT": "/etc/vendor-mgmt/delivery.yaml",
         "VENDOR_MGMT_OUTBOUND_PROXY": "http://proxy:3128",
         "VENDOR_MGMT_RAW_RETENTION_DAYS": "30",
         "VENDOR_MGMT_PDF_WORKERS": "4",
