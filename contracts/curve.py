@@ -25,7 +25,7 @@ from typing import Literal, NamedTuple
 
 from msgspec import Struct
 
-from contracts.errors import CannotCompute
+from contracts.errors import CannotCompute, RefusedValue
 
 Mark = Decimal | str
 """A point on an axis: a number, or the name of one of the KPI's levels."""
@@ -75,10 +75,10 @@ class Step(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_d
 
     def __post_init__(self) -> None:
         if self.at_least is not None and self.more_than is not None:
-            msg = "a band has one lower end: write at_least or more_than, not both"
+            msg = "a band has one lower end; write at_least or more_than"
             raise ValueError(msg)
         if self.at_most is not None and self.less_than is not None:
-            msg = "a band has one upper end: write at_most or less_than, not both"
+            msg = "a band has one upper end; write at_most or less_than"
             raise ValueError(msg)
 
     def low(self, levels: Mapping[str, Fraction]) -> tuple[Fraction, bool] | None:
@@ -129,7 +129,7 @@ class Allowance(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, o
 
     def __post_init__(self) -> None:
         if (self.percent is None) != (self.of is None):
-            msg = "an allowance as a share needs both percent and of: {percent: 5, of: calls_received}"
+            msg = "an allowance as a share needs both percent and of; write both, as in {percent: 5, of: calls_received}"
             raise ValueError(msg)
 
 
@@ -151,11 +151,10 @@ class Each(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_d
 
     def __post_init__(self) -> None:
         if self.above is not None and self.below is not None:
-            msg = "count above one point or below one point, not both; a dead band is two rules"
+            msg = "units are counted above a point or below one, not both; write two rules, which leave a dead band between them"
             raise ValueError(msg)
         if self.unit <= 0:
-            msg = f"a unit of {self.unit} cannot be counted; write a positive unit such as 1 or 0.1"
-            raise ValueError(msg)
+            raise RefusedValue(f"a unit of {self.unit} cannot be counted", "Write a positive unit such as 1 or 0.1.", field="unit")
 
 
 class Slice(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -192,13 +191,13 @@ class Curve(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_
     def __post_init__(self) -> None:
         shapes = [name for name in ("line", "steps", "each", "marginal") if getattr(self, name) is not None]
         if len(shapes) != 1:
-            msg = f"a curve has one shape (line, steps, each or marginal); this one has {' and '.join(shapes) or 'none'}"
+            msg = f"a curve has one shape, and this one has {' and '.join(shapes) or 'none'}; write one of line, steps, each, marginal"
             raise ValueError(msg)
         if self.line is not None and not self.line:
-            msg = "a line needs at least one corner, such as [target, 100]"
+            msg = "a line without a corner is none; write one, such as [target, 100]"
             raise ValueError(msg)
         if self.steps is not None and not self.steps:
-            msg = "steps need at least one band"
+            msg = "steps without a band are none; write one, such as {at_least: target, give: 5}"
             raise ValueError(msg)
 
     def marks(self) -> list[Mark]:

@@ -24,6 +24,7 @@ from typing import Literal
 from msgspec import Struct, field
 
 from contracts.curve import Curve, Mark, Step
+from contracts.errors import RefusedValue
 from contracts.period import calendar_anchor
 
 
@@ -48,8 +49,8 @@ class InForce(Part, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         if self.until is not None and self.until <= self.from_:
-            msg = f"ends on {self.until}, not after it begins on {self.from_}; write a later day in until"
-            raise ValueError(msg)
+            message = f"ends on {self.until}, not after it begins on {self.from_}"
+            raise RefusedValue(message, "Write a later day in until.", field="until")
 
 
 class Executed(Part, frozen=True, kw_only=True):
@@ -77,11 +78,10 @@ class Cycle(Part, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         if not 1 <= self.anchor_day <= 28:
-            msg = f"a period cannot begin on day {self.anchor_day} of every month; choose 1 to 28"
-            raise ValueError(msg)
+            message = f"a period cannot begin on day {self.anchor_day} of every month"
+            raise RefusedValue(message, "Choose 1 to 28.", field="anchor_day")
         if not 1 <= self.anchor_month <= 12:
-            msg = f"the months are numbered 1 to 12, not {self.anchor_month}"
-            raise ValueError(msg)
+            raise RefusedValue(f"the months are numbered 1 to 12, not {self.anchor_month}", "Choose 1 to 12.", field="anchor_month")
 
     @property
     def anchor(self) -> date:
@@ -126,14 +126,16 @@ class AmendmentTerms(Part, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         if not self.of:
-            msg = "terms of amendment are about something: {of: [weights], notice_days: 30}"
+            msg = "terms of amendment are about something; name the parts, as in {of: [weights], notice_days: 30}"
             raise ValueError(msg)
         if self.notice_days is None and self.once_in_months is None:
-            msg = "terms of amendment say notice_days, once_in_months or both"
+            msg = "terms of amendment ask for something; write notice_days, once_in_months or both"
             raise ValueError(msg)
-        if (self.notice_days or 0) < 0 or (self.once_in_months is not None and self.once_in_months < 1):
-            msg = "notice is 0 days or more, and once_in_months 1 or more"
-            raise ValueError(msg)
+        if self.notice_days is not None and self.notice_days < 0:
+            raise RefusedValue(f"notice cannot be of {self.notice_days} days", "Write 0 or more.", field="notice_days")
+        if self.once_in_months is not None and self.once_in_months < 1:
+            message = f"a change cannot come once in {self.once_in_months} months"
+            raise RefusedValue(message, "Write 1 or more.", field="once_in_months")
 
 
 class Instruction(Part, frozen=True, kw_only=True):
@@ -232,7 +234,7 @@ class EventFilter(Part, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         if self.at_least is self.more_than is self.at_most is self.less_than is None:
-            msg = "a filter has an end: at_least, more_than, at_most or less_than"
+            msg = "a filter without an end lets everything through; write at_least, more_than, at_most or less_than"
             raise ValueError(msg)
 
 
@@ -363,7 +365,7 @@ class MovingMean(Part, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         if (self.periods is None) == (self.since is None):
-            msg = "a moving mean is over so many periods, or since the review began, one of them"
+            msg = "a moving mean is over so many periods, or since the review began, one of them; write periods or since"
             raise ValueError(msg)
 
 
@@ -391,11 +393,10 @@ class Percentile(Part, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         if (self.of is None) == (not self.histogram):
-            msg = "a percentile is taken of a measure made from events, or of a histogram, one of them"
+            msg = "a percentile is taken of a measure made from events (of), or of a histogram; write one of the two"
             raise ValueError(msg)
         if not 0 < self.percent <= 100:
-            msg = f"there is no percentile {self.percent}; write more than 0 and at most 100"
-            raise ValueError(msg)
+            raise RefusedValue(f"there is no percentile {self.percent}", "Write more than 0 and at most 100.", field="percent")
 
 
 class Intervals(Part, frozen=True, kw_only=True):
@@ -420,13 +421,13 @@ class Intervals(Part, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         if (self.ratio is None) == (self.mean is None):
-            msg = "intervals are judged by a ratio or a mean, one of them"
+            msg = "intervals are judged by a ratio or a mean, one of them; write one of the two"
             raise ValueError(msg)
         if self.take == "mean" and not self.at_least is self.at_most is None:
             msg = "a mean of intervals meets nothing; drop at_least and at_most, or take share_met"
             raise ValueError(msg)
         if self.take == "share_met" and (self.at_least is None) == (self.at_most is None):
-            msg = "an interval is met at_least or at_most a number, one of them"
+            msg = "an interval is met at_least or at_most a number, one of them; write one of the two"
             raise ValueError(msg)
 
 
@@ -471,11 +472,10 @@ class Across(Part, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         if (self.take == "percentile") != (self.percent is not None):
-            msg = "percent belongs to take: percentile, which needs it: {of: accuracy, take: percentile, percent: 90}"
+            msg = "percent belongs to take: percentile, which needs it; write {of: accuracy, take: percentile, percent: 90}"
             raise ValueError(msg)
         if self.percent is not None and not 0 < self.percent <= 100:
-            msg = f"there is no percentile {self.percent}; write more than 0 and at most 100"
-            raise ValueError(msg)
+            raise RefusedValue(f"there is no percentile {self.percent}", "Write more than 0 and at most 100.", field="percent")
 
 
 class Operand(Part, frozen=True, kw_only=True):
@@ -498,11 +498,11 @@ class Operand(Part, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         if self.back < 1 or (self.back != 1 and self.previous is None):
-            msg = "back says how many periods before previous lies, 1 or more"
-            raise ValueError(msg)
+            raise RefusedValue(f"the result cannot be of {self.back} periods before", "Write 1 or more, beside `previous`.", field="back")
         given = [name for name in self.__struct_fields__ if name != "back" and getattr(self, name) is not None]
         if len(given) != 1:
-            msg = f"an operand is one thing (kpi, measure, number, best_before, previous or derived); this one has {len(given)}"
+            kinds = ", ".join(name for name in self.__struct_fields__ if name != "back")
+            msg = f"an operand is one thing, and this one says {' and '.join(given) or 'none'}; write one of {kinds}"
             raise ValueError(msg)
 
 
@@ -527,10 +527,11 @@ class Derived(Part, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         given = [name for name in self.__struct_fields__ if getattr(self, name) is not None]
         if len(given) != 1:
-            msg = f"a derivation is one operation; this one has {len(given)}"
+            kinds = ", ".join(self.__struct_fields__)
+            msg = f"a derivation is one operation, and this one says {' and '.join(given) or 'none'}; write one of {kinds}"
             raise ValueError(msg)
         if not getattr(self, given[0]):
-            msg = f"{given[0]} needs at least one operand"
+            msg = f"a {given[0]} of nothing is none; write its operands"
             raise ValueError(msg)
 
 
@@ -570,7 +571,7 @@ class Value(Part, frozen=True, kw_only=True):
         given = [name for name in self.__struct_fields__ if getattr(self, name) is not None]
         if len(given) != 1:
             kinds = ", ".join(self.__struct_fields__)
-            msg = f"a KPI's value is one of {kinds}; this one has {' and '.join(given) or 'none'}"
+            msg = f"a KPI's value is one thing, and this one says {' and '.join(given) or 'none'}; write one of {kinds}"
             raise ValueError(msg)
 
     @property
@@ -602,7 +603,7 @@ class LevelShare(Part, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         if (self.of is None) == (self.kpi is None):
-            msg = "a level follows a measure (of) or another KPI (kpi), one of them"
+            msg = "a level follows a measure (of) or another KPI (kpi), one of them; write one of the two"
             raise ValueError(msg)
 
 
@@ -635,7 +636,7 @@ class Sample(Part, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         if (self.at_least is None) == (self.more_than is None):
-            msg = "a minimum sample is written at_least or more_than, one of them"
+            msg = "a minimum sample is written at_least or more_than, one of them; write one of the two"
             raise ValueError(msg)
 
 
@@ -758,7 +759,7 @@ class Allocation(Part, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         if self.in_all is None and self.to_one is None:
-            msg = "an allocation says in_all, to_one or both: {in_all: 150, to_one: 20}"
+            msg = "an allocation says in_all, to_one or both; write {in_all: 150, to_one: 20}"
             raise ValueError(msg)
 
 
@@ -797,10 +798,10 @@ class Base(Part, frozen=True, kw_only=True):
         ways = [self.measure is not None, self.fixed is not None, self.percent is not None, bool(self.plus or self.minus),
                 self.credits is not None]
         if sum(ways) != 1:
-            msg = "a base is one of: measure, fixed, percent with of, plus with minus, credits"
+            msg = "a base is one thing: measure, fixed, percent with of, plus with minus, or credits; write one of them"
             raise ValueError(msg)
         if (self.percent is None) != (self.of is None):
-            msg = "a share of a base needs both percent and of: {percent: 12, of: charges}"
+            msg = "a share of a base needs both percent and of; write both, as in {percent: 12, of: charges}"
             raise ValueError(msg)
 
 
@@ -857,7 +858,7 @@ class When(Part, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         if self.any_kpi and self.kpi:
-            msg = "a condition is on one KPI or on any KPI, not both"
+            msg = "a condition is on one KPI or on any KPI, not both; keep one of the two"
             raise ValueError(msg)
         said = [
             name
@@ -869,11 +870,11 @@ class When(Part, frozen=True, kw_only=True):
             msg = f"a condition says one thing, and this one says {' and '.join(said)}; write them under all or either"
             raise ValueError(msg)
         if any(inner.window is not None for inner in (*self.all, *self.either)):
-            msg = "the window stands outside: inside all and either, conditions are about one period"
+            msg = "inside all and either, conditions are about one period; write the window outside of them"
             raise ValueError(msg)
         if any(not 1 <= month <= 12 for month in self.months):
-            msg = f"the months are numbered 1 to 12, not {', '.join(map(str, self.months))}"
-            raise ValueError(msg)
+            message = f"the months are numbered 1 to 12, not {', '.join(map(str, self.months))}"
+            raise RefusedValue(message, "Write numbers from 1 to 12.", field="months")
 
 
 class Count(Part, frozen=True, kw_only=True):
@@ -926,7 +927,7 @@ class Factor(Part, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         if [self.number, self.measure, self.curve].count(None) != 2:
-            msg = "a factor is one of number, measure and curve"
+            msg = "a factor is one of number, measure and curve; write one of them"
             raise ValueError(msg)
 
 
@@ -959,10 +960,10 @@ class Pay(Part, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         if (self.percent is None) == (self.amount is None):
-            msg = "a payment is percent of a base or an amount, one of them"
+            msg = "a payment is percent of a base or an amount, one of them; write one of the two"
             raise ValueError(msg)
         if (self.percent is None) != (self.of is None):
-            msg = "percent needs the base it is a percentage of: {percent: 5, of: charges}"
+            msg = "percent and the base it is a percentage of go together; write both, as in {percent: 5, of: charges}"
             raise ValueError(msg)
 
 
@@ -1075,10 +1076,10 @@ class Cap(Part, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         if (self.percent is None) == (self.amount is None):
-            msg = "a cap is percent of a base or an amount, one of them"
+            msg = "a cap is percent of a base or an amount, one of them; write one of the two"
             raise ValueError(msg)
         if (self.percent is None) != (self.of is None):
-            msg = "percent needs the base it is a percentage of: {percent: 12, of: charges}"
+            msg = "percent and the base it is a percentage of go together; write both, as in {percent: 12, of: charges}"
             raise ValueError(msg)
 
 
@@ -1112,8 +1113,8 @@ class EarnBack(Part, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         if self.within is not None and self.within < self.periods:
-            msg = f"a run of {self.periods} periods is never complete within {self.within}; write {self.periods} or more"
-            raise ValueError(msg)
+            message = f"a run of {self.periods} periods is never complete within {self.within}"
+            raise RefusedValue(message, f"Write {self.periods} or more.", field="within")
 
 
 class Minimum(Part, frozen=True, kw_only=True):
@@ -1474,10 +1475,11 @@ class ExampleRow(Part, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         if (self.starts_on is None) == (self.starts_at is None):
-            msg = "a row begins on a day (starts_on) or, below a day, at a moment (starts_at)"
+            msg = "a row begins on a day or, below a day, at a moment; write starts_on or starts_at, one of the two"
             raise ValueError(msg)
         if (self.grain in ("15m", "30m", "hour")) != (self.starts_at is not None):
-            msg = f"a row of grain {self.grain} begins {'on a day (starts_on)' if self.starts_at else 'at a moment (starts_at)'}"
+            begins, key = ("on a day", "starts_on") if self.starts_at else ("at a moment", "starts_at")
+            msg = f"a row of grain {self.grain} begins {begins}; write {key}"
             raise ValueError(msg)
 
 

@@ -1875,7 +1875,7 @@ def from_sheets(
     reader.definitions()
     reader.kpis(known_kpis, nearest)
     reading = read(write(reader.tree), Contract)
-    found = [*reading.findings, *(check(reading.partial) if reading.partial is not None else [])]
+    found = [*reading.findings, *(check(reading.partial, is_written=reading.is_written) if reading.partial is not None else [])]
     located = [
         msgspec.structs.replace(finding, where=Where(_cell_of(reader.places, finding.path), 0, 0, finding.value, name))
         for finding in found

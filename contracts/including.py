@@ -107,10 +107,9 @@ def _resolve(tree: Tree, root: Node, files: Files | None) -> None:
 
 def _sound(node: Node, reading: Reading[list[Include]]) -> list[tuple[Node, Include]]:
     """The includes that could be read, each with its node; the others have been reported."""
-    left_out = {int(match[1]) for path in reading.left_out if (match := re.fullmatch(r"\$\[(\d+)\]", path))}
-    nodes = [item for index, item in enumerate(node.items) if index not in left_out]
-    includes = reading.partial or []
-    return list(zip(nodes, includes, strict=True)) if len(nodes) == len(includes) else []
+    faulty = {int(match[1]) for path in reading.left_out if (match := re.match(r"\$\[(\d+)\]", path))}
+    includes = reading.partial if isinstance(reading.partial, list) else []
+    return [pair for index, pair in enumerate(zip(node.items, includes, strict=False)) if index not in faulty]
 
 
 def _report(tree: Tree, finding: Finding, root: str) -> None:

@@ -30,6 +30,7 @@ from typing import Any, Generic, TypeVar
 import msgspec
 
 from contracts.errors import DocumentRefused, Finding, RefusedValue, Where, below, has_errors, in_order
+from contracts.holes import HOLE, Incomplete, Unread, unguarded
 from contracts.nodes import (
     MAX_BYTES,
     MAX_DIGITS,
@@ -77,11 +78,11 @@ class Reading(msgspec.Struct, Generic[T], frozen=True):
     """In the order of the document."""
 
     partial: T | None
-    """The document without the parts that are wrong, as far as that makes one; equal to `document` if nothing is. For checks of
-    meaning that should report beside the faults of form: a list element, an entry or an optional field that is wrong is left out."""
+    """All of the document that could be read, with a hole (`contracts.holes`) in place of whatever could not; equal to `document` if
+    nothing is wrong. For checks of meaning, which so report beside the faults of form and not about them."""
 
     left_out: tuple[str, ...]
-    """The paths of what `partial` lacks."""
+    """The paths of the holes, and of parts whose fields do not go together."""
 
     name: str
     root: Node | None
@@ -95,21 +96,19 @@ class Reading(msgspec.Struct, Generic[T], frozen=True):
 
     def where(self, path: str) -> Where:
         """The same with the value as written, for a finding."""
-        node = self.root
-        if node is None:
+        written = self.root
+        if written is None:
             return Where(path, name=self.name)
-        written = node
         for word, index, quoted in _STEP.findall(path):
-            if index:
-                items = written.items
-                found = items[int(index)] if int(index) < len(items) else None
-            else:
-                entry = written.entries.get(json.loads(quoted) if quoted else word)
-                found = entry.node if entry else None
+            found = _below(written, word, index, quoted)
             if found is None:
                 return Where(path, written.line, written.column, "", self.name)
             written = found
         return Where(path, written.line, written.column, _written(written), self.name)
+
+    def is_written(self, path: str) -> bool:
+        """Whether the document writes this place out, rather than leaving it to its default."""
+        return self.root is not None and _node_at(self.root, path) is not None
 
     def locate(self, findings: Iterable[Finding]) -> list[Finding]:
         """Findings of checks that know only paths, with lines and values added."""
@@ -128,6 +127,21 @@ class Reading(msgspec.Struct, Generic[T], frozen=True):
 _STEP = re.compile(r"""\.([\w-]+)|\[(\d+)\]|\[("(?:[^"\\]|\\.)*")\]""")
 
 
+def _below(node: Node, word: str, index: str, quoted: str) -> Node | None:
+    """The value one step further down, if it is written."""
+    if index:
+        return node.items[int(index)] if int(index) < len(node.items) else None
+    entry = node.entries.get(json.loads(quoted) if quoted else word)
+    return entry.node if entry else None
+
+
+def _node_at(root: Node, path: str) -> Node | None:
+    found: Node | None = root
+    for step in _STEP.findall(path):
+        found = _below(found, *step) if found is not None else None
+    return found
+
+
 def read(data: bytes | str, type_: type[T], *, name: str = "") -> Reading[T]:
     """Reads YAML or JSON as a document of the type. Never raises, whatever the bytes.
 
@@ -140,7 +154,7 @@ def read(data: bytes | str, type_: type[T], *, name: str = "") -> Reading[T]:
 def read_tree(tree: Tree, type_: type[T]) -> Reading[T]:
     """The same for a tree that has been read already, and perhaps completed from elsewhere. Its findings are among the answer's."""
     shape = shape_of(type_)
-    value: Any = _FAULT
+    value: Any = HOLE
     left_out: list[str] = []
     if tree.root is not None:
         if tree.root.kind == "null":
@@ -151,25 +165,25 @@ def read_tree(tree: Tree, type_: type[T]) -> Reading[T]:
             left_out = walk.left_out
     elif not tree.findings:
         tree.report(1, 1, "$", "The document is empty", _repair(shape))
-    partial = None if value is _FAULT else value
+    partial = None if value is HOLE else value
     document = None if has_errors(tree.findings) else partial
     return Reading(document, in_order(tree.findings), partial, tuple(left_out), tree.name, tree.root)
 
 
-_FAULT: Any = object()
-"""In place of a value that could not be read; what was wrong has been reported."""
-
-
 class _Walk:
-    """Holds a tree against a shape. Every `take_…` answers a value, or `_FAULT` after reporting why."""
+    """Holds a tree against a shape. Every `take_…` answers a value, or `HOLE` after reporting why."""
 
     def __init__(self, tree: Tree) -> None:
         self.tree = tree
         self.left_out: list[str] = []
 
     def take(self, node: Node, shape: Shape, path: str) -> Any:
-        if node.kind == "unusable":
-            return _FAULT
+        value = HOLE if node.kind == "unusable" else self.take_as(node, shape, path)
+        if value is HOLE:
+            self.left_out.append(path)
+        return value
+
+    def take_as(self, node: Node, shape: Shape, path: str) -> Any:
         if isinstance(shape, Record):
             return self.take_row_record(node, shape, path) if shape.array_like else self.take_record(node, shape, path)
         if isinstance(shape, OneOf):
@@ -188,7 +202,7 @@ class _Walk:
 
     def refuse(self, node: Node, path: str, message: str, repair: str) -> Any:
         self.tree.report(node.line, node.column, path, message, repair, value=_written(node))
-        return _FAULT
+        return HOLE
 
     def mismatch(self, node: Node, shape: Shape, path: str) -> Any:
         if node.kind == "null":
@@ -203,71 +217,78 @@ class _Walk:
         if node.kind != "mapping":
             return self.mismatch(node, shape, path)
         values: dict[str, Any] = {}
-        sound = not node.incomplete
-        unmet = {field.key for field in shape.fields if field.required} - node.entries.keys()
+        is_sure = not node.incomplete
+        absent = {field.key: field for field in shape.fields if field.key not in node.entries}
         for key, entry in node.entries.items():
             if key == shape.tag_field:
-                sound &= self.is_tagged(entry.node, [shape], below(path, key))
+                is_sure &= self.is_tagged(entry.node, [shape], below(path, key))
                 continue
             field = shape.by_key.get(key)
             if field is None and shape.closed:
-                sound = False
-                field = self.unknown_field(key, entry.line, entry.column, shape, node, below(path, key), others)
+                is_sure = False
+                field, is_certain = self.unknown_field(key, entry.line, entry.column, shape, node, below(path, key), others)
+                if field is not None and not is_certain:
+                    absent.pop(field.key, None)
+                    values.setdefault(field.name, HOLE)
+                    field = None
             if field is None:
                 continue
-            unmet.discard(field.key)
-            value = self.take(entry.node, field.shape, below(path, key))
-            sound &= value is not _FAULT
-            if value is _FAULT and not field.required:
-                self.left_out.append(below(path, key))
-            else:
-                values[field.name] = value
-        if unmet and not node.incomplete:
-            for field in shape.fields:
-                if field.key in unmet:
-                    self.tree.report(
-                        node.line,
-                        node.column,
-                        below(path, field.key),
-                        f"The field `{field.key}` is missing",
-                        _add(field),
-                    )
-        if unmet or any(value is _FAULT for value in values.values()):
-            return _FAULT
-        return self.build(shape, values, node, path, sound=sound)
+            absent.pop(field.key, None)
+            values[field.name] = self.take(entry.node, field.shape, below(path, key))
+        for field in absent.values():
+            if field.required and not node.incomplete:
+                self.tree.report(node.line, node.column, below(path, field.key), f"The field `{field.key}` is missing", _add(field))
+                self.left_out.append(below(path, field.key))
+            if field.required or node.incomplete:
+                values[field.name] = HOLE
+        return self.build(shape, values, node, path, is_sure=is_sure)
 
     def unknown_field(
         self, key: str, line: int, column: int, shape: Record, node: Node, path: str, others: AbstractSet[str]
-    ) -> Field | None:
-        """Reports a field that does not exist; answers the one it was probably meant to be, so that its value is still checked."""
+    ) -> tuple[Field | None, bool]:
+        """Reports a field that does not exist; answers the one it was probably meant to be, and whether that is certain enough to hold
+        its value against the other field's shape as well.
+        """
         if key in others:
             given = next((name for name in node.entries if name in shape.by_key and name not in others), "the other fields")
             self.tree.report(line, column, path, f"`{key}` does not go together with `{given}`", "Keep one of the two.", value=key)
-            return None
+            return None, False
         absent = [field.key for field in shape.fields if field.key not in node.entries]
         meant = _nearest(key, absent)
         if meant is not None:
             self.tree.report(line, column, path, f"There is no field {shown(key)} here", f"Did you mean `{meant}`?", value=key)
-            # Only a slip of the pen is certain enough to hold the value against the other field's shape as well.
-            return shape.by_key[meant] if _is_slip(key, meant) else None
+            return shape.by_key[meant], _is_slip(key, meant)
         known = ", ".join(f"`{name}`" for name in absent)
         repair = f"Delete it, or use one of these: {known}." if known else "Delete it."
         self.tree.report(line, column, path, f"There is no field {shown(key)} here", repair, value=key)
-        return None
+        return None, False
 
-    def build(self, shape: Record, values: dict[str, Any], node: Node, path: str, *, sound: bool) -> Any:
+    def build(self, shape: Record, values: dict[str, Any], node: Node, path: str, *, is_sure: bool) -> Any:
+        """The Struct. Its own word about its fields is heard even if some are holes, as long as it does not ask for these; unless a
+        field was written under a name that does not exist, for then it would speak of what only seems to be missing.
+        """
         try:
-            return shape.type(**values)
+            if not any(value is HOLE for value in values.values()):
+                return shape.type(**values)
+            part = unguarded(shape.origin)(**values)
+            if hasattr(shape.origin, "__post_init__"):
+                shape.origin.__post_init__(part)
+            return part
+        except Unread:
+            pass
         except RefusedValue as error:
-            if sound:
+            if is_sure:
                 entry = node.entries.get(error.field)
-                place = entry.node if entry else node
-                self.refuse(place, below(path, error.field) if error.field else path, error.message, error.repair)
+                here = below(path, error.field) if error.field else path
+                self.refuse(entry.node if entry else node, here, error.message, error.repair)
+                self.left_out.append(here)
+                if error.field in shape.by_key:
+                    values[shape.by_key[error.field].name] = HOLE
         except (ValueError, TypeError, ArithmeticError) as error:
-            # With some of its fields left out a value may be refused for no other reason than that.
-            if sound:
+            if is_sure:
                 self.refuse(node, path, *_sentences(error))
-        return _FAULT
+                self.left_out.append(path)
+        return unguarded(shape.origin)(**values)
 
     def take_row_record(self, node: Node, shape: Record, path: str) -> Any:
         """A Struct written as a list, its fields in order."""
@@ -280,24 +301,28 @@ class _Walk:
             field.name: self.take(item, field.shape, below(path, index))
             for index, (field, item) in enumerate(zip(shape.fields, node.items, strict=False))
         }
-        return _FAULT if any(value is _FAULT for value in values.values()) else self.build(shape, values, node, path, sound=True)
+        return self.build(shape, values, node, path, is_sure=True)
 
     def take_mapping(self, node: Node, shape: Mapping, path: str) -> Any:
         if node.kind != "mapping":
             return self.mismatch(node, shape, path)
         result: dict[Any, Any] = {}
+        has_all = not node.incomplete
         for written, entry in node.entries.items():
             here = below(path, written)
             key = self.take_key(written, entry.line, entry.column, shape.key, here)
             value = self.take(entry.node, shape.value, here)
-            if key is not _FAULT and key in result:
+            if key is not HOLE and key in result:
                 message = f"The key {shown(written)} stands twice"
                 self.tree.report(entry.line, entry.column, here, message, "Keep one of the two.", value=written)
-                key = _FAULT
-            if key is _FAULT or value is _FAULT:
+                key = HOLE
+            if key is HOLE:
                 self.left_out.append(here)
+                has_all = False
             else:
                 result[key] = value
+        if not has_all:
+            result = Incomplete(result)
         return self.bounded(result, len(node.entries), shape, node, path, "entries")
 
     def take_key(self, written: str, line: int, column: int, shape: Shape, path: str) -> Any:
@@ -318,19 +343,17 @@ class _Walk:
         for index, item in enumerate(node.items):
             here = below(path, index)
             value = self.take(item, shape.item, here)
-            if value is _FAULT:
-                self.left_out.append(here)
-            elif shape.unique and value in result:
+            if shape.unique and value is not HOLE and value in result:
                 self.refuse(item, here, f"{item.shown()} stands twice in the list", "Delete one of the two.")
-            else:
+            elif value is not HOLE or not shape.unique:  # A set has no place for what it cannot compare.
                 result.append(value)
         return self.bounded(shape.build(result), len(node.items), shape, node, path, "entries")
 
     def bounded(self, value: Any, length: int, shape: Mapping | Sequence, node: Node, path: str, things: str) -> Any:
         if shape.min_length is not None and length < shape.min_length:
-            return self.refuse(node, path, f"{length} {things} are too few", f"Write at least {shape.min_length}.")
+            self.refuse(node, path, f"{length} {things} are too few", f"Write at least {shape.min_length}.")
         if shape.max_length is not None and length > shape.max_length:
-            return self.refuse(node, path, f"{length} {things} are too many", f"Write at most {shape.max_length}.")
+            self.refuse(node, path, f"{length} {things} are too many", f"Write at most {shape.max_length}.")
         return value
 
     def take_row(self, node: Node, shape: Row, path: str) -> Any:
@@ -339,7 +362,7 @@ class _Walk:
         if len(node.items) != len(shape.items):
             return self.refuse(node, path, f"{node.shown().capitalize()} is not {_expected(shape)}", _repair(shape))
         values = [self.take(item, expected, below(path, i)) for i, (item, expected) in enumerate(zip(node.items, shape.items, strict=True))]
-        return _FAULT if any(value is _FAULT for value in values) else tuple(values)
+        return tuple(values)
 
     def take_anything(self, node: Node) -> Any:
         if node.kind == "mapping":
@@ -394,9 +417,9 @@ class _Walk:
                         f"The field `{tag_field}` is missing, which says what kind this is",
                         f"Add `{tag_field}:` with one of {kinds}.",
                     )
-                return _FAULT
+                return HOLE
             if not self.is_tagged(entry.node, records, below(path, tag_field)):
-                return _FAULT
+                return HOLE
             return self.take_record(node, next(record for record in records if record.tag == entry.node.content), path)
 
         def fit(record: Record) -> tuple[bool, int]:
@@ -433,7 +456,7 @@ class _Walk:
                 continue
             trial = _Walk(Tree(self.tree.name))
             value = trial.take(node, member, path)
-            if value is not _FAULT:
+            if value is not HOLE:
                 return value
         if len(scalars) == 1:
             return self.take(node, scalars[0], path)

@@ -110,7 +110,7 @@ def test_ten_faults_give_ten_findings_with_line_path_value_and_repair_and_exit_c
         ("    value: {ratio", "    better: lower\n    boundary: at_least\n    value: {ratio", "asks for more"),
         ("{measure: invoice}", "{measure: audited}", "a base is money"),
         ("{measure: invoice}", "{percent: 5, of: invoice}", "a share of itself"),
-        ("money:\n", "money:\n  earn_back: [{percent: 50, periods: 0}]\n", "a run of no periods"),
+        ("money:\n", "money:\n  earn_back: [{percent: 50, periods: 0}]\n", "0 cannot be a run of periods"),
         ("money:\n", "money:\n  earn_back: [{percent: 50, periods: 24}]\n", "never ends inside the term"),
         ("money:\n", "money:\n  conversion: {to: EUR, rate: 1.1, source: bank}\n", "is in EUR already"),
         ("money:\n", "rights: [{name: x, when: {missed: target, kpi: accuracy, window: {last: 36}}}]\nmoney:\n", "the contract has 12"),

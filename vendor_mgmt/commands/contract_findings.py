@@ -17,7 +17,7 @@ def findings_of(file: Path) -> tuple[Contract | None, list[Finding]]:
     reading: Reading[Contract] = read_contract(file.read_bytes(), name=file.name, files=beside(file))
     findings = list(reading.findings)
     if reading.partial is not None:
-        findings += reading.locate(check_meaning(reading.partial))
+        findings += reading.locate(check_meaning(reading.partial, is_written=reading.is_written))
     if reading.document is not None and not has_errors(findings):
         findings += reading.locate(_examples(reading.document, file))
     return reading.document, findings
