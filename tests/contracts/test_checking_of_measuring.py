@@ -70,7 +70,7 @@ def test_a_sound_contract_has_no_findings() -> None:
     [
         ("of: accuracy, take: spread", "of: hours, take: spread", "", None),
         ("of: accuracy, take: spread}}, for_each: []", "of: accuracy, take: spread}}, for_each: [site]", "$.kpis.spread", "one result"),
-        ("of: accuracy, take: spread", "of: spread, take: spread", "$.kpis.spread", "computed from each other"),
+        ("of: accuracy, take: spread", "of: spread, take: spread", "$.kpis.spread", "computed from itself"),
         ("of: accuracy, take: spread", "of: acuracy, take: spread", "$.kpis.spread", "'acuracy' is no KPI"),
         ("value: {count: missed}", "value: {last: missed}", "$.kpis.missed.part_period", "does not shrink"),
         ("pauses: [waiting, ordered]", "pauses: [ticket]", "$.measures.hours.events.pauses", "its own clock"),
