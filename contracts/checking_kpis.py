@@ -53,6 +53,30 @@ def a_measure_comes_from_one_side(measure: d.Measure, at: Place) -> Iterator[Fin
         yield at.error("snapshot", f"{at.name} is made from events, and a state is not", "Drop snapshot, or events.")
 
 
+@PARTS.about(d.Measure)
+def the_time_of_the_period_is_nothing_else(measure: d.Measure, at: Place) -> Iterator[Finding]:
+    if measure.time is not None and (measure.events is not None or measure.given or measure.money):
+        yield at.error("time", f"{at.name} is the time of the period and something else at once", "Drop one of them.")
+
+
+@PARTS.about(d.FromEvents)
+def only_durations_are_split(events: d.FromEvents, at: Place) -> Iterator[Finding]:
+    if events.at == "each_day" and events.take in ("count", "value"):
+        message = f"the {events.take} of an event cannot be split over its days"
+        yield at.error("at", message, "Take minutes or hours, or drop it.")
+
+
+@PARTS.about(d.FromEvents)
+def only_durations_overlap(events: d.FromEvents, at: Place) -> Iterator[Finding]:
+    if events.overlap != "once":
+        return
+    if events.take in ("count", "value"):
+        message = f"only time can overlap, and this takes the {events.take}"
+        yield at.error("overlap", message, "Take minutes or hours, or drop it.")
+    elif events.value_percent:
+        yield at.error("overlap", "events that count by a percentage cannot be taken together", "Write overlap: added.")
+
+
 @KPIS.about(d.FromEvents)
 def a_calendar_is_for_durations(events: d.FromEvents, at: Place) -> Iterator[Finding]:
     lasting = events.take in ("seconds", "minutes", "hours", "days")
@@ -313,9 +337,28 @@ def a_figure_across_scopes_has_several_results(across: d.Across, at: Place) -> I
 
 @KPIS.about(d.MovingMean)
 def a_mean_over_periods_fits_the_term(mean: d.MovingMean, at: Place) -> Iterator[Finding]:
-    if mean.periods == 1:
-        yield at.warning("periods", "a mean over one period is the value itself", "Average more periods, or drop the KPI.")
-    yield from longer_than_the_term(at, "periods", mean.periods)
+    if mean.periods is not None and mean.periods == 1:
+        yield at.error("periods", "the mean of 1 periods is no mean", "Write 2 or more.")
+    elif mean.periods is not None:
+        yield from longer_than_the_term(at, "periods", mean.periods)
+
+
+@KPIS.about(d.MovingMean)
+def a_mean_since_the_review_has_one(mean: d.MovingMean, at: Place) -> Iterator[Finding]:
+    if mean.since == "review" and at.contract.reviewed is None:
+        yield at.error("since", "nothing says when reviews begin", "Write reviewed: {each: year}.")
+
+
+@KPIS.about(d.MovingMean)
+def a_mean_by_counts_has_counts(mean: d.MovingMean, at: Place) -> Iterator[Finding]:
+    if mean.by == "counts" and (kind := kind_of(at.contract.kpis[mean.of].value)) not in ("ratio", "mean", "rate"):
+        yield at.error("by", f"a {kind.replace('_', ' ')} has no counts to add", "Write by: results.")
+
+
+@KPIS.about(d.Operand)
+def an_earlier_result_lies_inside_the_term(operand: d.Operand, at: Place) -> Iterator[Finding]:
+    if operand.previous is not None:
+        yield from longer_than_the_term(at, "back", operand.back + 1)
 
 
 def longer_than_the_term(at: Place, step: str | tuple[str | int, ...], periods: int) -> Iterator[Finding]:
@@ -338,6 +381,13 @@ def periods_in_term(contract: d.Contract) -> int | None:
 # Units, direction and levels
 
 
+def is_percentage(value: d.Value) -> bool:
+    """Whether the value runs in percent; a mean of intervals need not."""
+    each = value.intervals
+    is_amount = each is not None and each.take == "mean" and each.mean is not None
+    return kind_of(value) in PERCENTAGES and not is_amount
+
+
 def kind_of(value: d.Value) -> str:
     """Which kind of value it is. Raises Unread where it says several, or none: that has been reported."""
     given = [name for name in value.__struct_fields__ if getattr(value, name) is not None]
@@ -355,7 +405,7 @@ def the_unit_is_the_value_s(kpi: d.Kpi, at: Place) -> Iterator[Finding]:
     kind = kind_of(kpi.value)
     if kpi.unit is None:
         return
-    if kind in PERCENTAGES and kpi.unit != "percent":
+    if is_percentage(kpi.value) and kpi.unit != "percent":
         yield at.error("unit", f"{at.name} is a percentage, and its unit is {kpi.unit}", "Write percent, or drop the unit.")
     elif kpi.unit == "percent" and kind in ("sum", "count", "last", "mean"):
         yield at.error("unit", f"a {kind} of counts is no percentage", "Write a ratio, or another unit.")
@@ -383,11 +433,22 @@ def the_boundary_goes_with_the_direction(kpi: d.Kpi, at: Place) -> Iterator[Find
 def the_direction_is_said(kpi: d.Kpi, at: Place) -> Iterator[Finding]:
     """A percentage may leave it to the default. For times, rates and counts *higher* is more often wrong than right."""
     is_judged = kpi.target is not None or kpi.levels or kpi.score is not None or kpi.points is not None
-    is_percentage = kind_of(kpi.value) in PERCENTAGES or kpi.unit == "percent"
-    if not is_judged or is_percentage or not at.was_left_out("better") or _slope(kpi) is not None:
+    if not is_judged or kpi.unit == "percent" or not at.was_left_out("better"):
+        return
+    if is_percentage(_taken_from(kpi, at.contract).value) or _slope(kpi) is not None:
         return
     message = f"nothing says which way {at.name} is better, and it is no percentage"
     yield at.warning("better", message, "Write better: higher, lower or inside.")
+
+
+def _taken_from(kpi: d.Kpi, contract: d.Contract) -> d.Kpi:
+    """The KPI whose results this one takes together, if it does; of that one the same."""
+    for _ in contract.kpis:
+        of = kpi.value.moving_mean or kpi.value.across
+        if of is None:
+            break
+        kpi = contract.kpis[of.of]
+    return kpi
 
 
 @KPIS.about(d.Kpi)
@@ -451,7 +512,7 @@ def _each_level(kpi: d.Kpi) -> Iterator[tuple[tuple[str | int, ...], str, Decima
 def levels_lie_where_values_can(kpi: d.Kpi, at: Place) -> Iterator[Finding]:
     kind = kind_of(kpi.value)
     for steps, _, number in _each_level(kpi):
-        if kind in ("intervals", "stratified", "share_met") and not 0 <= number <= 100:
+        if kind in ("intervals", "stratified", "share_met") and is_percentage(kpi.value) and not 0 <= number <= 100:
             yield at.error(steps, f"no percentage can be {number}", "Write 0 to 100.")
         elif kind == "ratio" and number < 0 and not _can_be_negative(kpi.value, at.contract):
             yield at.error(steps, f"no percentage can be {number}", "Write 0 or more.")
@@ -671,7 +732,8 @@ def what_is_judged_at_a_review_has_one(kpi: d.Kpi, at: Place) -> Iterator[Findin
 
 @KPIS.about(d.Kpi)
 def what_is_judged_at_a_review_adds_up(kpi: d.Kpi, at: Place) -> Iterator[Finding]:
-    if kpi.judged == "at_review" and kind_of(kpi.value) not in POOLED:
+    is_mean = kpi.value.intervals is not None and kpi.value.intervals.take == "mean"
+    if kpi.judged == "at_review" and (kind_of(kpi.value) not in POOLED or is_mean):
         message = f"the counts of several periods make no {kind_of(kpi.value).replace('_', ' ')}"
         yield at.error("judged", message, f"Judge it each period, or write one of {', '.join(POOLED)}.")
 
@@ -684,7 +746,8 @@ def a_sample_gathers_in_one_way(kpi: d.Kpi, at: Place) -> Iterator[Finding]:
 
 @KPIS.about(d.Contract)
 def a_review_reviews_something(contract: d.Contract, at: Place) -> Iterator[Finding]:
-    if contract.reviewed is not None and all(kpi.judged != "at_review" for kpi in contract.kpis.values()):
+    since = any(kpi.value.moving_mean is not None and kpi.value.moving_mean.since == "review" for kpi in contract.kpis.values())
+    if contract.reviewed is not None and not since and all(kpi.judged != "at_review" for kpi in contract.kpis.values()):
         yield at.warning("reviewed", "no KPI is judged at a review", "Write judged: at_review under a KPI, or drop it.")
 
 

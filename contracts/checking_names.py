@@ -91,6 +91,7 @@ NAMES: dict[type[msgspec.Struct], dict[str, str]] = {
     d.Exclusive: {"among": "KPI or rule"},
     d.Factor: {"measure": "measure"},
     d.FromEvents: {"calendar": "calendar of this contract", "where": "dimension"},
+    d.FromTime: {"calendar": "calendar of this contract"},
     d.Gate: {"kpi": "KPI", "zero": "KPI"},
     d.Kpi: {"for_each": "dimension", "where": "dimension"},
     d.Levels: {"where": "dimension"},
@@ -397,7 +398,13 @@ def given_values_are_declared(value: d.Value, at: Place) -> Iterator[Finding]:
 
 @MEANINGS.about(d.Percentile)
 def percentiles_are_of_events(percentile: d.Percentile, at: Place) -> Iterator[Finding]:
-    if percentile.of is not None and at.contract.measures[percentile.of].events is None:
+    if percentile.of is None:
+        return
+    how = at.contract.measures[percentile.of].events
+    if how is not None and how.overlap == "once":
+        message = f"the events of {percentile.of} are taken together, so no single ones are left"
+        yield at.error("of", message, "Write overlap: added, or a measure of its own.")
+    elif how is None:
         yield at.error(
             "of",
             f"{percentile.of} is a count, and a percentile needs single events",

@@ -498,7 +498,8 @@ class Operand(Part, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         if self.back < 1 or (self.back != 1 and self.previous is None):
-            raise RefusedValue(f"the result cannot be of {self.back} periods before", "Write 1 or more, beside `previous`.", field="back")
+            message = f"back says how many periods before previous lies, and {self.back} is no such number, or there is no previous"
+            raise RefusedValue(message, "Write 1 or more, beside `previous`.", field="back")
         given = [name for name in self.__struct_fields__ if name != "back" and getattr(self, name) is not None]
         if len(given) != 1:
             kinds = ", ".join(name for name in self.__struct_fields__ if name != "back")

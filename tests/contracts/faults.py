@@ -92,6 +92,8 @@ FORM = [
 ]  # fmt: skip
 
 VALUES = [
+    Fault("notice_days: 45", "notice_days: -45", "$.amendments[0].notice_days", "notice cannot be"),
+    Fault("back: 2}", "back: 0}", "$.kpis.area_kpi.value.derived.product[1].back", "1 or more"),
     Fault("anchor_month: 3", "anchor_month: 13", "$.reviewed.anchor_month", "numbered 1 to 12"),
     Fault("in_all: 107, to_one: 66", "in_all: 107, to_one: 660", "$.scoring.allocation.to_one", "a part in percent"),
     Fault("currency: GBP", "currency: Pound", "$.currency", "is no currency"),
@@ -162,6 +164,7 @@ VALUES = [
 ]  # fmt: skip
 
 NAMES = [
+    Fault("take: hours, calendar: lisbon-office}}", "take: hours, calendar: lisbon}}", "$.measures.opening.time.calendar", "no calendar"),
     Fault("across: {of: accuracy", "across: {of: acuracy", "$.kpis.apart.value.across.of", "no KPI"),
     Fault("levels: {accuracy: {target: 86}}", "levels: {acuracy: {target: 86}}", "$.relief[1].levels.acuracy", "no KPI"),
     Fault("levels: {accuracy: {target: 86}}", "levels: {accuracy: {par: 86}}", "$.relief[1].levels.accuracy.par", "no level"),
@@ -220,6 +223,12 @@ NAMES = [
 ]  # fmt: skip
 
 TERMS = [
+    Fault("take: minutes, at: each_day, overlap: once", "take: count, at: start, overlap: once", "$.measures.stops.events.overlap", "only time can"),
+    Fault("take: minutes, at: each_day, overlap: once", "at: each_day", "$.measures.stops.events.at", "cannot be split"),
+    Fault("since: review, by: counts", "since: review, periods: 3, by: counts", "$.kpis.year_to_date.value.moving_mean", "one of them"),
+    Fault("of: handling, since: review", "of: survey, since: review", "$.kpis.year_to_date.value.moving_mean.by", "no counts to add"),
+    Fault("take: mean, no_volume: 99.5", "take: mean, at_least: 7, no_volume: 99.5", "$.kpis.mean_hours.value.intervals", "meets nothing"),
+    Fault("previous: total, back: 2", "previous: total, back: 20", "$.kpis.area_kpi.value.derived.product[1].back", "the contract has 12"),
     Fault("take: percentile, percent: 88", "take: median, percent: 88", "$.kpis.apart.value.across", "percent belongs to"),
     Fault("take: percentile, percent: 88, method: linear}}, for_each: []", "take: spread}}, for_each: [site, workstream, language]", "$.kpis.apart.value.across.of", "one result"),
     Fault("pauses: [waiting, ordered]", "pauses: [waiting, outage]", "$.measures.outages.events.pauses[1]", "its own clock"),

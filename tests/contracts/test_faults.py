@@ -71,6 +71,7 @@ def apart(faults: list[Fault]) -> list[Fault]:
 DEPENDENT = {
     "$.scope[0].hours",
     "$.measures.outages.events.calendar",
+    "$.measures.opening.time.calendar",
     "$.kpis.accuracy.levels[1].from",
     "$.kpis.accuracy.bands",
     "$.kpis.accuracy.bands[1]",
