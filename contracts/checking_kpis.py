@@ -135,6 +135,7 @@ def _used_measures(contract: d.Contract) -> set[str]:
             used.update(number.of for number in levels.at.values() if isinstance(number, d.LevelShare) and number.of is not None)
         used.update(name for operand in _operands(kpi.value.derived) for name in (operand.measure,) if name is not None)
         used.update(_allowed_of(curve) for curve in (kpi.score, kpi.points))
+    used.update(one.rate for one in contract.money.rates.values() if isinstance(one.rate, str))
     if contract.money.conversion is not None and isinstance(contract.money.conversion.rate, str):
         used.add(contract.money.conversion.rate)
     for deduction in contract.scoring.deductions:
@@ -605,7 +606,9 @@ def holds_inside_the_term(at: Place, from_: date | None, until: date | None) -> 
 def levels_look_at_scopes_that_are_judged(levels: d.Levels, at: Place) -> Iterator[Finding]:
     kpi = at.inside(d.Kpi)
     for name in levels.where:
-        if kpi is not None and name in ("site", *at.contract.dimensions) and name not in (*kpi.for_each, *kpi.where):
+        if kpi is None or name in (*kpi.for_each, *kpi.where) or ("site" in kpi.for_each and name in ("country", "region")):
+            continue
+        if name in ("site", "country", "region", *at.contract.dimensions):
             message = f"the KPI is not judged by {name}, so these levels never hold"
             yield at.error(("where", name), message, f"Add {name} to for_each, or drop the condition.")
 

@@ -11,6 +11,7 @@ from contracts import document as d
 from contracts.checking_kpis import (
     PARTS,
     PERCENTAGES,
+    counts_of,
     ends_after_it_begins,
     holds_inside_the_term,
     kind_of,
@@ -19,7 +20,7 @@ from contracts.checking_kpis import (
     pays_of,
     periods_in_term,
 )
-from contracts.checking_names import level_names, rule_kpis
+from contracts.checking_names import level_names, measures_in, rule_kpis
 from contracts.curve import Curve
 from contracts.errors import Finding
 from contracts.holes import HOLE
@@ -327,6 +328,41 @@ def conversion_leads_elsewhere(rule: d.Conversion, at: Place) -> Iterator[Findin
         yield at.error("to", f"the contract is in {rule.to} already", "Drop the conversion.")
 
 
+@MONEY.about(d.ScopeOfWork)
+def another_currency_has_a_rate(scope: d.ScopeOfWork, at: Place) -> Iterator[Finding]:
+    if scope.currency is None or scope.currency == at.contract.currency or scope.currency in at.contract.money.rates:
+        return
+    message = f"{scope.site} is charged in {scope.currency}, and nothing says what it is worth in {at.contract.currency}"
+    yield at.error("currency", message, f"Write money: {{rates: {{{scope.currency}: {{rate: …, source: …}}}}}}.")
+
+
+@MONEY.about(d.Money)
+def rates_are_of_currencies_that_are_charged(money: d.Money, at: Place) -> Iterator[Finding]:
+    used = {scope.currency for scope in at.contract.scope}
+    for name in money.rates:
+        if len(name) != 3 or not name.isalpha() or not name.isupper() or name == at.contract.currency:
+            yield at.error(("rates", name), f"{name!r} is no other currency", "Write the ISO 4217 code, such as PLN.")
+        elif name not in used:
+            yield at.warning(("rates", name), f"no site is charged in {name}", "Write currency under its scope, or drop the rate.")
+
+
+@MONEY.about(d.Kpi)
+def currencies_are_not_added(kpi: d.Kpi, at: Place) -> Iterator[Finding]:
+    several = any(scope.currency is not None and scope.currency != at.contract.currency for scope in at.contract.scope)
+    if not several or "site" in kpi.for_each:
+        return
+    money = [one for _, counts in counts_of(kpi.value) for one in measures_in(counts) if at.contract.measures[one].money]
+    if money:
+        message = f"{money[0]} comes in several currencies, and a KPI adds it as it comes"
+        yield at.error("value", message, "Judge it for_each site, or deliver it in one currency.")
+
+
+@PARTS.about(d.Payment)
+def only_a_bonus_offsets(payment: d.Payment, at: Place) -> Iterator[Finding]:
+    if payment.offsets is not None and any(payment is credit for credit in at.contract.money.credits):
+        yield at.error("offsets", "a credit is the customer's, and offsets nothing", "Drop it, or write the rule under bonuses.")
+
+
 # Conditions and limits
 
 
@@ -401,6 +437,8 @@ def a_rolling_cap_is_filled_inside_the_term(cap: d.Cap, at: Place) -> Iterator[F
 
 @MONEY.about(d.Cap)
 def a_cap_lies_above_the_smallest_credit(cap: d.Cap, at: Place) -> Iterator[Finding]:
+    if cap.limits != "credits":
+        return
     flat = [
         pay.percent
         for payment in at.contract.money.credits

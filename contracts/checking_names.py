@@ -40,7 +40,8 @@ def _bases_and_measures(contract: d.Contract) -> Iterable[str]:
 
 
 def _dimensions(contract: d.Contract) -> Iterable[str]:
-    return ("site", *contract.dimensions)
+    attributes = [name for name in ("country", "region") if any(getattr(work, name) is not None for work in contract.scope)]
+    return ("site", *attributes, *contract.dimensions)
 
 
 def _kpis_and_rules(contract: d.Contract) -> Iterable[str]:
@@ -77,6 +78,10 @@ NAMES: dict[type[msgspec.Struct], dict[str, str]] = {
     d.Across: {"of": "KPI"},
     d.Base: {"measure": "measure", "of": "base or measure", "plus": "base or measure", "minus": "base or measure",
              "for_each": "dimension"},
+    d.ExampleClaim: {"kpi": "KPI or rule"},
+    d.ExchangeRate: {"rate": "measure"},
+    d.Invoice: {"of": "base"},
+    d.Offset: {"on": "KPI or rule", "except": "KPI or rule"},
     d.Bin: {"measure": "measure"},
     d.By: {"measure": "measure", "base": "base", "kpi": "KPI", "each_event": "measure"},
     d.Cap: {"of": "base", "on": "KPI or rule", "for_each": "dimension"},
@@ -88,7 +93,7 @@ NAMES: dict[type[msgspec.Struct], dict[str, str]] = {
     d.ExampleOpening: {"kpi": "KPI", "dimensions": "dimension"},
     d.ExampleRelief: {"kpi": "KPI", "dimensions": "dimension"},
     d.ExampleRow: {"measure": "measure", "dimensions": "dimension"},
-    d.Exclusive: {"among": "KPI or rule"},
+    d.Exclusive: {"among": "KPI or rule", "for_each": "dimension"},
     d.Factor: {"measure": "measure"},
     d.FromEvents: {"calendar": "calendar of this contract", "where": "dimension"},
     d.FromTime: {"calendar": "calendar of this contract"},
@@ -268,6 +273,14 @@ def _axis(at: Place) -> tuple[list[str] | None, str]:
     return None, "nothing"
 
 
+@MEANINGS.about(d.Offset, d.EarnBack)
+def bands_that_are_excepted_exist(part: d.Offset | d.EarnBack, at: Place) -> Iterator[Finding]:
+    known = {step.name for kpi in at.contract.kpis.values() for step in _bands(kpi) if step.name is HOLE or step.name is not None}
+    for index, band in enumerate(part.except_bands):
+        if band is not HOLE and band not in known:
+            yield at.error(("except_bands", index), f"{band!r} is no band", one_of(known, band))
+
+
 @MEANINGS.about(d.Repeat)
 def level_of_a_repeat_exists(repeat: d.Repeat, at: Place) -> Iterator[Finding]:
     kpi, payment = at.inside(d.Kpi), at.inside(d.Payment)
@@ -333,6 +346,16 @@ def level_of_a_clearance_exists(clear: d.Clear, at: Place) -> Iterator[Finding]:
 
 
 # Places and figures
+
+
+@NAMES_USED.about(d.Base)
+def rules_of_a_base_exist(base: d.Base, at: Place) -> Iterator[Finding]:
+    if base.credits is None or base.credits == "all":
+        return
+    known = _kpis_and_rules(at.contract)
+    for step, name in _names_in(base.credits):
+        if not _may_be_among(name, known):
+            yield at.error(("credits", *step), f"{name!r} is neither a KPI nor a rule, nor all of them", one_of([*known, "all"], name))
 
 
 @NAMES_USED.about(d.Citation)

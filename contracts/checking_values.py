@@ -92,6 +92,7 @@ NUMBERS: dict[type[msgspec.Struct], dict[str, Range | None]] = {
         "percent": Range("the part of a credit that comes back, in percent", above=0, most=100),
         "periods": Range("a run of periods", least=1),
         "except_months": _MONTH,
+        "within": Range("a number of periods", least=1),
         "at_most": Range("a limit of money", above=0),
     },
     d.Escalation: {"reopen_within_periods": Range("a number of periods", least=0)},
@@ -103,7 +104,7 @@ NUMBERS: dict[type[msgspec.Struct], dict[str, Range | None]] = {
     d.Gate: {"cap_score": Range("a score", least=0)},
     d.Headcount: {"count": _PEOPLE},
     d.Intervals: {"at_least": ANY, "at_most": ANY, "no_volume": ANY},
-    d.Kpi: {"target": ANY, "completeness": _SHARE, "weight": Range("a weight: it would reward a miss", least=0)},
+    d.Kpi: {"target": ANY, "completeness": _SHARE, "weight": Range("a weight: it would reward a miss", least=0), "deemed": ANY},
     d.Ladder: {"last": _PERIODS},
     d.Levels: {"at": ANY},
     d.LevelShare: {"percent": Range("a percentage of another figure", above=0)},
@@ -111,6 +112,8 @@ NUMBERS: dict[type[msgspec.Struct], dict[str, Range | None]] = {
     d.Minimum: {"below": Range("an amount that others are smaller than", above=0)},
     d.Money: {"claim_within_days": Range("a number of days in which to claim", least=1)},
     d.MovingMean: {"periods": _PERIODS},
+    d.ExchangeRate: {"rate": Range("a rate", above=0)},
+    d.Offset: {"keep": Range("a number of periods", least=0)},
     d.Operand: {"number": ANY, "back": _PERIODS},
     d.Pay: {"percent": _AMOUNT, "amount": _AMOUNT, "times": _FACTOR},
     d.Percentile: {"percent": _PART},
@@ -130,6 +133,7 @@ NUMBERS: dict[type[msgspec.Struct], dict[str, Range | None]] = {
     d.Rung: {"at_most": Range("a limit of money", above=0)},
     d.Sample: {"at_least": _CASES, "more_than": _CASES},
     d.Standing: {"at_least": ANY},
+    d.Tax: {"percent": Range("a tax in percent", least=0)},
     d.Term: {"times": ANY},
     d.Trigger: {"last": _PERIODS, "at_least": _PERIODS, "no_data": _PERIODS},
     d.Volume: {"excused_above_percent": Range("a percentage of the forecast", above=0)},
@@ -328,7 +332,7 @@ FORMS: dict[type[msgspec.Struct], dict[str, Form]] = {
     d.Forum: {"rrule": _recurrence, "at": _time_of_day, "zone": _zone, "chair": _role},
     d.Instruction: {"link": _link},
     d.Obligation: {"owner": _role},
-    d.ScopeOfWork: {"country": _country, "time_zone": _zone, "languages": _language},
+    d.ScopeOfWork: {"country": _country, "currency": _currency, "time_zone": _zone, "languages": _language},
 }
 """Texts that have a form."""
 

@@ -92,6 +92,9 @@ FORM = [
 ]  # fmt: skip
 
 VALUES = [
+    Fault("{rate: 0.21", "{rate: -0.21", "$.money.rates.PLN.rate", "a rate"),
+    Fault("tax: {percent: 23", "tax: {percent: -23", "$.money.invoice.tax.percent", "a tax in percent"),
+    Fault("starts: next_period, keep: 4", "starts: next_period, keep: -4", "$.money.bonuses[0].offsets.keep", "a number of periods"),
     Fault("notice_days: 45", "notice_days: -45", "$.amendments[0].notice_days", "notice cannot be"),
     Fault("back: 2}", "back: 0}", "$.kpis.area_kpi.value.derived.product[1].back", "1 or more"),
     Fault("anchor_month: 3", "anchor_month: 13", "$.reviewed.anchor_month", "numbered 1 to 12"),
@@ -164,6 +167,11 @@ VALUES = [
 ]  # fmt: skip
 
 NAMES = [
+    Fault("credits: [repeated, product]", "credits: [repeated, produce]", "$.money.bases.given.credits[1]", "neither a KPI nor a rule"),
+    Fault("offsets: {on: [accuracy]", "offsets: {on: [acuracy]", "$.money.bonuses[0].offsets.on[0]", "neither a KPI nor a rule"),
+    Fault("except_bands: [minor]", "except_bands: [miner]", "$.money.earn_back[0].except_bands[0]", "no band"),
+    Fault("invoice: {of: invoice, below_zero", "invoice: {of: invoic, below_zero", "$.money.invoice.of", "no base"),
+    Fault("kpi: accuracy, site: porto-1, event_id", "kpi: acuracy, site: porto-1, event_id", "$.examples[0].given.claims[0].kpi", "neither a KPI"),
     Fault("take: hours, calendar: lisbon-office}}", "take: hours, calendar: lisbon}}", "$.measures.opening.time.calendar", "no calendar"),
     Fault("across: {of: accuracy", "across: {of: acuracy", "$.kpis.apart.value.across.of", "no KPI"),
     Fault("levels: {accuracy: {target: 86}}", "levels: {acuracy: {target: 86}}", "$.relief[1].levels.acuracy", "no KPI"),
@@ -204,7 +212,7 @@ NAMES = [
     Fault("{met: target, kpi: backlog}", "{met: target, kpi: backlogg}", "$.money.bonuses[0].when.all[0].kpi", "no KPI"),
     Fault("among: [shocks, commitment]", "among: [shocks, commitments]", "$.money.exclusive[0].among[1]", "neither a KPI nor a rule"),
     Fault("percent: 100, of: at_risk", "percent: 100, of: at_rsk", "$.money.caps[0].of", "no base"),
-    Fault("on: [accuracy]", "on: [acuracy]", "$.money.caps[0].on[0]", "neither a KPI nor a rule"),
+    Fault("of: at_risk, on: [accuracy]", "of: at_risk, on: [acuracy]", "$.money.caps[0].on[0]", "neither a KPI nor a rule"),
     Fault("strictness: exceeded, for: [handling]", "strictness: exceeded, for: [handing]", "$.money.earn_back[0].for[0]", "no KPI"),
     Fault("periods: 6, level: target", "periods: 6, level: par", "$.money.earn_back[0].level", "no level"),
     Fault("rate: rate, source", "rate: rates, source", "$.money.conversion.rate", "no measure"),
@@ -223,6 +231,8 @@ NAMES = [
 ]  # fmt: skip
 
 TERMS = [
+    Fault("within: 9", "within: 5", "$.money.earn_back[0].within", "never complete within"),
+    Fault("spread: accumulated_periods", "spread: accumulated_periods, offsets: {}", "$.money.credits[0].offsets", "offsets nothing"),
     Fault("take: minutes, at: each_day, overlap: once", "take: count, at: start, overlap: once", "$.measures.stops.events.overlap", "only time can"),
     Fault("take: minutes, at: each_day, overlap: once", "at: each_day", "$.measures.stops.events.at", "cannot be split"),
     Fault("since: review, by: counts", "since: review, periods: 3, by: counts", "$.kpis.year_to_date.value.moving_mean", "one of them"),
@@ -305,7 +315,7 @@ TERMS = [
     Fault("percent: 100, of: at_risk", "percent: 1000, of: at_risk", "$.money.caps[0].percent", "more than all", "warning"),
     Fault("{rolling: 5, percent", "{rolling: 5, each: life, percent", "$.money.caps[2].each", "for the last 5"),
     Fault("{rolling: 5, percent", "{rolling: 50, percent", "$.money.caps[2].rolling", "the contract has 12", "warning"),
-    Fault("percent: 50, periods: 6", "percent: 50, periods: 60", "$.money.earn_back[0].periods", "never ends inside"),
+    Fault("periods: 6, level: target, strictness: exceeded, for: [handling], except_months: [10, 7], within: 9,", "periods: 60, for: [handling],", "$.money.earn_back[0].periods", "never ends inside"),
     Fault("claim: on_claim", "claim: automatic", "$.money.claim_within_days", "need no claim", "error", "claim_within_days"),
     Fault("way: step, step: 0.3", "way: step", "$.ratchets[0].step", "none is written"),
     Fault("level: target, periods: 4", "level: target, periods: 44", "$.ratchets[0].periods", "the contract has 12"),

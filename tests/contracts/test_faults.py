@@ -78,6 +78,7 @@ DEPENDENT = {
     "$.kpis.accuracy.score.line[2]",
     "$.money.credits[1].pay.percent.each.above",
     "$.money.bases.at_risk.allocation.to_one",
+    "$.money.earn_back[0].within",
     "$.escalation.rules[0].clear.level",
     "$.examples[0].given.events[0].ended_at",
 }
