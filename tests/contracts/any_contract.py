@@ -8,6 +8,9 @@ from itertools import combinations
 from random import Random
 from typing import Any
 
+from msgspec import Struct
+from msgspec.structs import replace
+
 from contracts.document import Contract
 from contracts.shape import (
     Anything,
@@ -185,9 +188,37 @@ def with_field(shape: Record, name: str, random: Random) -> Any:
     raise AssertionError(f"no {shape.type.__name__} with {name} could be made")
 
 
+def changed_somewhere(part: Any, random: Random, untouched: frozenset[str] = frozenset()) -> Any:
+    """The same part with one field of it, however deep, set to something else; None where none could be changed."""
+    if isinstance(part, list):
+        index = random.randrange(len(part)) if part else 0
+        changed = changed_somewhere(part[index], random) if part else None
+        return None if changed is None else [*part[:index], changed, *part[index + 1 :]]
+    if isinstance(part, dict):
+        key = random.choice(list(part)) if part else None
+        changed = changed_somewhere(part[key], random) if part else None
+        return None if changed is None else {**part, key: changed}
+    if not isinstance(part, Struct):
+        return None
+    for field in random.sample(record_of(type(part)).fields, len(record_of(type(part)).fields)):
+        if field.name in untouched:
+            continue
+        held = getattr(part, field.name)
+        for changed in (
+            changed_somewhere(held, random) if random.random() < 0.8 else None,
+            *(_within_reason(field.shape, random) for _ in range(3)),
+        ):
+            if changed is not None and changed != held:
+                try:
+                    return replace(part, **{field.name: changed})
+                except ValueError:
+                    continue
+    return None
+
+
 def _is_simple(shape: Shape) -> bool:
     members = shape.members if isinstance(shape, OneOf) else (shape,)
     return not any(isinstance(member, Record | Sequence | Mapping | Row) for member in members)
 
 
-__all__ = ["any_contract", "with_field"]
+__all__ = ["any_contract", "changed_somewhere", "with_field"]

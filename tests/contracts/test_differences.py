@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from random import Random
 
 import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
 
 from contracts.differences import differences, in_words
 from contracts.document import Contract
 from contracts.reading import read
+from tests.contracts.any_contract import any_contract, changed_somewhere
 
 PORTFOLIO = sorted((Path(__file__).parents[2] / "vendor_mgmt/example/documents/contracts").glob("*.yaml"))
 BASE = """
@@ -110,3 +114,24 @@ def test_what_is_new_and_what_falls_away_is_said() -> None:
         "Annex 2, from 1 April 2026: In time (tat): is new: a out of b, in percent; target 90.",
         "Annex 3, 2, from 1 April 2026: cap monthly cap: falls away.",
     ]
+
+
+NOT_A_PROMISE = frozenset(("version", "signed_on", "announced_on", "in_force", "examples"))
+
+
+@given(st.integers(0, 2**32))
+@settings(max_examples=200)
+def test_no_change_is_silent_however_deep_it_lies(seed: int) -> None:
+    random = Random(seed)
+    old = any_contract(random)
+    new = changed_somewhere(old, random, NOT_A_PROMISE)
+    assume(new is not None and new != old)
+    assert differences(old, new), "something is different, and nothing says so"
+    assert in_words(old, new).count("\n- ") == len(differences(old, new))
+
+
+@given(st.integers(0, 2**32))
+@settings(max_examples=50)
+def test_a_text_does_not_differ_from_itself(seed: int) -> None:
+    contract = any_contract(Random(seed))
+    assert differences(contract, contract) == []

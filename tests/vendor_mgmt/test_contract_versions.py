@@ -246,6 +246,22 @@ def test_a_renewal_is_a_successor_in_the_same_lineage(files: Any) -> None:
     assert "From 1 January 2029 until 1 March 2029 (not included) nothing is in force." in told
 
 
+def test_what_belongs_to_another_vendor_or_lineage_is_refused_before_anything_is_stored(files: Any) -> None:
+    site = "scope: [{site: lisbon-1}]\n"
+    run("agree", files("ib.yaml", CONTRACT + site), *BOTH)
+    run("agree", files("mesa.yaml", CONTRACT.replace("IB-1", "ME-1").replace("harbour", "mesa")), *BOTH)
+    other = AMENDED.replace("harbour", "mesa")
+    assert "IB-1 is a contract with another vendor" in said(run("amend", files("a.yaml", other), *BOTH), exit_code=2)
+    foreign = CONTRACT.replace("IB-1", "ME-2").replace("harbour", "mesa") + site
+    assert "the sites lisbon-1 belong to another vendor" in said(run("agree", files("b.yaml", foreign), *BOTH), exit_code=2)
+    moved = AMENDED + "renews: ME-1\n"
+    assert "IB-1 does not continue 'ME-1'" in said(run("amend", files("c.yaml", moved), *BOTH), exit_code=2)
+    for code in ("IB-1", "ME-1"):
+        listing = json.loads(run("versions", code, "--json").stdout)
+        assert (len(listing["versions"]), listing["proposals"]) == (1, [])
+    assert "no contract 'ME-2' is agreed" in said(run("versions", "ME-2"), exit_code=2)
+
+
 def test_two_agreed_versions_are_compared_in_plain_words(files: Any) -> None:
     run("agree", files("ib.yaml", CONTRACT), *BOTH)
     file = files("ib-2.yaml", AMENDED)
