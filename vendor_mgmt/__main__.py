@@ -42,6 +42,8 @@ COMMANDS = [
     Listed("source", "vendor_mgmt.commands.source", "Check, store and list where figures come from."),
     Listed("pull", "vendor_mgmt.commands.pull", "Read a source now."),
     Listed("quarantine", "vendor_mgmt.commands.quarantine", "List refused rows, repair them, and map them anew."),
+    Listed("relief", "vendor_mgmt.commands.relief", "Claim relief, and decide claims."),
+    Listed("credential", "vendor_mgmt.commands.credential", "Keep secrets of sources, encrypted."),
     Listed("data-task", "vendor_mgmt.commands.data_task", "List figures that are to be entered or late."),
     Listed("worker", "vendor_mgmt.commands.worker", "Do the work that is due, without a web server."),
     Listed("migrate", "vendor_mgmt.commands.migrate", "Bring the database up to date, or write a new migration."),

@@ -102,6 +102,15 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         ),
     ] = ("web", "clock", "worker")
 
+    credentials_key: Annotated[
+        Annotated[str, Meta(min_length=SECRET_KEY_CHARACTERS_MIN)] | None,
+        Meta(
+            description="Key that encrypts the credentials of sources in the database, at least 32 characters. Without it none can be kept "
+            "there. Several, separated by commas, let a key be replaced: the first encrypts, all decrypt.",
+            extra={"secret": True},
+        ),
+    ] = None
+
     secret_key: Annotated[
         Annotated[str, Meta(min_length=SECRET_KEY_CHARACTERS_MIN)] | None,
         Meta(

@@ -29,7 +29,12 @@ FEEDS_S = 900.0
 
 def prepare(settings: Settings) -> None:
     """Let this process do every kind of work. Calling it again changes nothing; importing the modules above registers their functions."""
-    pull.configure(allow_private=settings.outbound_allow_private, proxy=settings.outbound_proxy, root=settings.data_dir)
+    pull.configure(
+        allow_private=settings.outbound_allow_private,
+        proxy=settings.outbound_proxy,
+        root=settings.data_dir,
+        credentials_key=settings.credentials_key,
+    )
     if closing.close_again not in pull.AFTER_PULL:
         pull.AFTER_PULL.append(closing.close_again)
 

@@ -54,6 +54,7 @@ def test_every_setting_can_be_set() -> None:
         "VENDOR_MGMT_BASE_URL": "https://vendors.example.com/",
         "VENDOR_MGMT_ROLES": "clock, web,clock",
         "VENDOR_MGMT_SECRET_KEY": "k" * 32,
+        "VENDOR_MGMT_CREDENTIALS_KEY": "c" * 32,
         "VENDOR_MGMT_OUT_DIR": "/srv/out",
         "VENDOR_MGMT_LOG_FORMAT": "json",
         "VENDOR_MGMT_LOG_LEVEL": "debug",

@@ -55,7 +55,8 @@ async def receive(source: str, headers: Mapping[str, str], body: bytes, now: dat
         reader = stored.document.reader
         if not isinstance(reader, Webhook) or not stored.enabled:
             raise NotSigned("The signature is not right.")
-        known = [value_of(secret) for secret in reader.secrets]
+        with await pull.unlocked_for(stored.document):
+            known = [value_of(secret) for secret in reader.secrets]
         message = signatures.verified(headers, body, known, now, timedelta(seconds=reader.tolerance_s))
         rows = _rows_of(stored.document, reader, body)
         try:

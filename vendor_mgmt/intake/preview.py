@@ -56,12 +56,13 @@ async def preview(document: Source, *, rows_max: int = ROWS_MAX, now: datetime |
     async with transaction(readonly=True) as connection:
         known = await queries.known(connection, document, now)
     rows: list[Row] = []
-    persons = pull.pseudonymiser(document)
-    async with contextlib.aclosing(_pages(document, _asked(now))) as pages:
-        async for page in pages:
-            rows += [row if persons is None else persons(row) for row in page.rows[: rows_max - len(rows)]]
-            if len(rows) >= rows_max:
-                break
+    with await pull.unlocked_for(document):
+        persons = pull.pseudonymiser(document)
+        async with contextlib.aclosing(_pages(document, _asked(now))) as pages:
+            async for page in pages:
+                rows += [row if persons is None else persons(row) for row in page.rows[: rows_max - len(rows)]]
+                if len(rows) >= rows_max:
+                    break
     mapper = Mapper(document, known)
     sites = {site.id: code for code, site in known.sites.items()}
     try:
@@ -122,7 +123,8 @@ async def _pages(document: Source, asked: Asked) -> AsyncGenerator[Page]:
 async def propose(draft: Draft, *, rows_max: int = ROWS_MAX, now: datetime | None = None) -> Preview:
     """A mapping for a source of which only the reader is written. Raises `ReadingFailed`."""
     now = now or datetime.now(UTC)
-    columns, rows = await _table(draft, _asked(now))
+    with await pull.unlocked_for(draft):
+        columns, rows = await _table(draft, _asked(now))
     if not columns:
         raise ReadingFailed("There is nothing to look at: the source has no rows.", is_temporary=False)
     async with transaction(readonly=True) as connection:

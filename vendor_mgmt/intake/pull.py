@@ -27,15 +27,15 @@ import msgspec
 from scorecards import measurement_queries
 from scorecards.measurement_queries import Merged
 from scorecards.series import SeriesKey
-from vendor_mgmt import outbound
+from vendor_mgmt import credential_values, outbound
 from vendor_mgmt.database import transaction
 from vendor_mgmt.engine import DB
-from vendor_mgmt.intake import checks, queries
+from vendor_mgmt.intake import checks, credentials, queries
 from vendor_mgmt.intake.mapping import ABSENT, IN_ROWS, NOT_A_ROW, BrokenRow, Known, Mapper, Refusal, Stopped, pseudonym
 from vendor_mgmt.intake.queries import StoredSource
 from vendor_mgmt.intake.readers import csv_file, files, http_json, json_lines, json_text, postgresql, workbook
 from vendor_mgmt.intake.readers.page import PAGE_ROWS, Asked, Found, KnownFiles, Page, ReadingFailed, Row, picker, value_of
-from vendor_mgmt.intake.source import Code, Csv, FileReader, HandedIn, HttpJson, JsonLines, Manual, PostgreSql, Reader, Source, Xlsx
+from vendor_mgmt.intake.source import Code, Csv, Draft, FileReader, HandedIn, HttpJson, JsonLines, Manual, PostgreSql, Reader, Source, Xlsx
 from vendor_mgmt.intake.window import PullWindow, next_window
 from vendor_mgmt.jobs.runs import GiveUp, RunResult, Work, perform, register
 
@@ -53,6 +53,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
 
     allow_private: bool = False
     proxy: str | None = None
+    credentials_key: str | None = None
+    """Unlocks stored credentials."""
     root: Path = Path()
     """Where relative folders of sources begin."""
 
@@ -65,9 +67,11 @@ AFTER_PULL: list[AfterPull] = []
 """Called in the transaction that stores a pull which changed something, in order. `work.py` fills it: closed months are looked at again."""
 
 
-def configure(*, allow_private: bool = False, proxy: str | None = None, root: Path | None = None) -> None:
+def configure(
+    *, allow_private: bool = False, proxy: str | None = None, root: Path | None = None, credentials_key: str | None = None
+) -> None:
     """Say how pulls of this process reach their sources."""
-    _OPTIONS[0] = Options(allow_private=allow_private, proxy=proxy, root=root or Path())
+    _OPTIONS[0] = Options(allow_private=allow_private, proxy=proxy, root=root or Path(), credentials_key=credentials_key)
 
 
 def options() -> Options:
@@ -380,7 +384,12 @@ class _Pull:
                 await measurement_queries.begin_staging_events(connection)
             await queries.begin_refusals(connection)
             try:
-                await self.read(connection)
+                try:
+                    unlocking = await unlocked_for(self.document)
+                except ReadingFailed as failure:
+                    raise GiveUp(failure.reason) from None
+                with unlocking:
+                    await self.read(connection)
                 pulled = await self.store(connection)
             except Stopped as stop:
                 raise GiveUp(f"The check {stop.check} stopped the pull: {stop.reason} Nothing was stored.") from None
@@ -706,6 +715,15 @@ def pseudonymiser(document: Source) -> Callable[[Row], Row] | None:
         return tuple(cells)
 
     return put
+
+
+async def unlocked_for(document: Source | Draft) -> contextlib.AbstractContextManager[None]:
+    """A block in which the stored credentials of a source are to be had. Raises `ReadingFailed` where they are not."""
+    async with transaction() as connection:
+        try:
+            return credential_values.unlocked(await credentials.unlocked(connection, document, _OPTIONS[0].credentials_key))
+        except credentials.CannotUnlock as error:
+            raise ReadingFailed(error.reason, is_temporary=False) from None
 
 
 def pages_of_file(source: Source, reader: FileReader, file: Found) -> AsyncIterator[Page]:

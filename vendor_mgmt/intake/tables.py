@@ -39,6 +39,16 @@ class Source(Table):
     created_at = Timestamptz(default=None)
 
 
+class Credential(Table):
+    """A secret of a source, encrypted with a key that is not in the database. It is used and never shown."""
+
+    id = Serial(primary_key=True)
+    name = Varchar(length=80, unique=True, default=None)
+    locked = Bytea(default=None, secret=True, help_text="Fernet")
+    set_at = Timestamptz(default=None)
+    set_by = BigInt(default=None, help_text="Actor number")
+
+
 class SourceVersion(Table):
     """The document that describes a source, as it was from one moment on."""
 
