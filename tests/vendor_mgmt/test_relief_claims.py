@@ -63,7 +63,7 @@ async def test_late_notice_is_a_persons_decision() -> None:
     await contract()
     late = await claimed(utc(25))
     async with transaction() as connection:
-        with pytest.raises(NotDecidable, match="came late. Approve it knowing that"):
+        with pytest.raises(NotDecidable, match=r"came late\. Approve it knowing that"):
             await relief_claims.decide(connection, late.claim, approve=True, decided_by=8, decision="fine", at=utc(26))
         with pytest.raises(NotDecidable, match="needs the reasons"):
             await relief_claims.decide(connection, late.claim, approve=False, decided_by=8, decision=" ", at=utc(26))
