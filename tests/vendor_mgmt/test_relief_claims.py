@@ -36,7 +36,8 @@ async def contract() -> None:
 
 
 async def claimed(at: datetime, **changed: Any) -> relief_claims.Claimed:
-    given = {"cause": "client tool outage", "relief_from": date(2026, 1, 8), "relief_until": date(2026, 1, 9), "claimed_by": 7, "at": at}
+    given: dict[str, Any] = {"cause": "client tool outage", "relief_from": date(2026, 1, 8), "relief_until": date(2026, 1, 9)}
+    given |= {"claimed_by": 7, "at": at}
     async with transaction() as connection:
         return await relief_claims.claim(connection, "HX-1", **given | changed)
 
