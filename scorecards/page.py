@@ -10,6 +10,7 @@ import re
 from collections.abc import Sequence
 from datetime import UTC, date
 from decimal import Decimal
+from fractions import Fraction
 from hashlib import sha256
 from typing import Literal, get_args
 
@@ -27,8 +28,10 @@ from scorecards.scorecard import (
     Total,
     TrendPoint,
     result_key,
+    shown,
     to_json,
 )
+from scorecards.scoring import wilson
 from scorecards.wording import Words
 
 Edition = Literal["vendor", "client", "site"]
@@ -36,7 +39,7 @@ EDITIONS: tuple[Edition, ...] = get_args(Edition)
 
 Tone = Literal["good", "bad", "none", "plain"]
 
-DESIGN = "2"
+DESIGN = "3"
 """Raised with any change that lets the same scorecard look different."""
 
 _MARKS = {
@@ -119,6 +122,8 @@ class Standing(Struct, frozen=True, kw_only=True):
     target: str
     variance: str
     streak: str
+    chance: str
+    """Of a sampled miss: whether chance alone may explain it."""
     cost: str
     bar: str
 
@@ -805,6 +810,7 @@ def _standing(result: KpiResult, card: Scorecard, words: Words) -> Standing:
         target=target,
         variance=formats.difference(result.value, result.target, result.unit, words),
         streak=_streak_sentence(result, words) if result.met is False else _streak(result, words),
+        chance=_chance(result, words),
         cost=formats.number(-loss, words.language, least=1, most=1) if loss is not None else formats.DASH,
         bar=charts.sparkline(trend, _trend_title(result, card, words), width=96),
     )
@@ -826,6 +832,12 @@ def _overall_words(card: Scorecard, words: Words) -> list[Remarked]:
     if sum(len(comment.text) for comment in whole) > _WORDS_MOST:
         return []
     return [_remarked(comment, card, words) for comment in whole]
+
+
+def _chance(result: KpiResult, words: Words) -> str:
+    if result.met is not False or result.interval is None or result.target is None:
+        return ""
+    return words("chance.within" if result.interval[0] <= result.target <= result.interval[1] else "chance.beyond")
 
 
 def _streak_sentence(result: KpiResult, words: Words) -> str:
@@ -1047,6 +1059,7 @@ def _as_of(feeds: Sequence[Feed], card: Scorecard, words: Words) -> str:
 
 
 def _points(trend: Sequence[TrendPoint], words: Words) -> list[charts.Point]:
+    intervals = [_interval(point) for point in trend[-13:]]
     return [
         charts.Point(
             label=formats.month_short(point.from_, words),
@@ -1055,11 +1068,22 @@ def _points(trend: Sequence[TrendPoint], words: Words) -> list[charts.Point]:
             met=point.met,
             relieved=point.relieved or point.status == "relieved",
             version=point.version,
-            low=point.interval[0] if point.interval else None,
-            high=point.interval[1] if point.interval else None,
+            low=interval[0] if interval else None,
+            high=interval[1] if interval else None,
         )
-        for point in trend[-13:]
+        for point, interval in zip(trend[-13:], intervals, strict=True)
     ]
+
+
+def _interval(point: TrendPoint) -> tuple[Decimal, Decimal] | None:
+    """The 95 % interval of a sampled period: as it was judged, or from its value and its sample."""
+    if point.interval is not None or point.cases is None or point.value is None or point.status != "measured":
+        return point.interval
+    # The counts were whole; the value may have been cut for showing.
+    hits = (point.value * point.cases / 100).to_integral_value()
+    bounds = wilson(Fraction(hits), Fraction(point.cases))
+    low, high = (shown(bounds[0]), shown(bounds[1])) if bounds is not None else (None, None)
+    return (low, high) if low is not None and high is not None else None
 
 
 def _trend_title(result: KpiResult, card: Scorecard, words: Words) -> str:
@@ -1127,14 +1151,26 @@ def _panel(result: KpiResult, card: Scorecard, words: Words) -> Panel:
         )
         if points
         else "",
-        facts=_panel_facts(result, words),
+        facts=_panel_facts(result, card, words),
         sentences=_panel_sentences(result, card, words),
         week=charts.week(week, words("chart.week", title=formats.shortened(title, 80))) if week else "",
         commentary=commentary,
     )
 
 
-def _panel_facts(result: KpiResult, words: Words) -> list[Fact]:
+def _earlier(result: KpiResult, card: Scorecard, words: Words) -> list[Fact]:
+    """The value of the period before, and of the same one a year ago, where they were measured."""
+    trend = card.trends.get(result_key(result), [])
+    a_year_ago = [point for point in trend[:-1] if (point.from_.year + 1, point.from_.month) == (card.from_.year, card.from_.month)]
+    found = [("previous", trend[-2:-1]), ("year_ago", a_year_ago[-1:])]
+    return [
+        Fact(label=words(f"compare.{name}"), value=_beside_target(points[0].value, result, words))
+        for name, points in found
+        if points and points[0].value is not None
+    ]
+
+
+def _panel_facts(result: KpiResult, card: Scorecard, words: Words) -> list[Fact]:
     judged = result.status == "measured"
     facts = [
         Fact(
@@ -1155,6 +1191,7 @@ def _panel_facts(result: KpiResult, words: Words) -> list[Fact]:
             denominator=formats.number(result.denominator, words.language),
         )
         facts.append(Fact(label=words("panel.counted"), value=counts))
+    facts += _earlier(result, card, words)
     if result.score is not None:
         facts.append(Fact(label=words("column.score"), value=formats.number(result.score, words.language, most=1)))
     if result.points is not None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from fractions import Fraction
@@ -358,8 +358,11 @@ def last_periods(earlier: Sequence[Earlier], most: int) -> list[Earlier]:
     return [one for one in earlier if one.scorecard_from in kept]
 
 
-def trends(earlier: Sequence[Earlier]) -> dict[str | None, dict[str, list[TrendPoint]]]:
-    """For each site (``None``: the contract) and result key the points of earlier periods, oldest first."""
+def trends(earlier: Sequence[Earlier], sampled: Collection[str] = ()) -> dict[str | None, dict[str, list[TrendPoint]]]:
+    """For each site (``None``: the contract) and result key the points of earlier periods, oldest first.
+
+    ``sampled`` names the KPIs whose percentages rest on samples.
+    """
     found: dict[str | None, dict[str, list[TrendPoint]]] = {}
     for one in earlier:
         for result, is_relieved in zip(one.results, one.relieved, strict=True):
@@ -372,6 +375,7 @@ def trends(earlier: Sequence[Earlier]) -> dict[str | None, dict[str, list[TrendP
                 score=result.score,
                 relieved=is_relieved,
                 version=result.version,
+                cases=result.denominator if result.kpi in sampled else None,
             )
             found.setdefault(result.site, {}).setdefault(result_key(result), []).append(point)
     for by_key in found.values():

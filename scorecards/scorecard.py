@@ -211,6 +211,8 @@ class TrendPoint(Struct, frozen=True, kw_only=True):
     version: str = ""
     interval: tuple[Decimal, Decimal] | None = None
     """The 95 % interval of a sampled period, drawn as a band."""
+    cases: Decimal | None = None
+    """The sample behind an earlier period of a sampled percentage; its interval follows from it and the value."""
 
 
 class Feed(Struct, frozen=True, kw_only=True):

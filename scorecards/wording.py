@@ -195,6 +195,8 @@ _ENGLISH: dict[str, str] = {
     "streak.missed": "{n} missed",
     "streak.missed_in_a_row": "{n} misses in a row",
     "streak.first_miss": "first miss",
+    "chance.within": "chance may explain it",
+    "chance.beyond": "beyond chance",
     # The table
     "section.table": "KPIs",
     "column.kpi": "KPI",
@@ -556,6 +558,8 @@ _SPANISH: dict[str, str] = {
     "streak.missed": "{n} mal",
     "streak.missed_in_a_row": "{n} seguidos mal",
     "streak.first_miss": "el primero",
+    "chance.within": "puede ser azar",
+    "chance.beyond": "más allá del azar",
     # La tabla
     "section.table": "KPI",
     "column.kpi": "KPI",

@@ -277,7 +277,10 @@ async def _surroundings(
         version_hashes=[one.sha256 for one in used],
         data_as_of=known,
         prepared_at=written,
-        trends=scorecard_queries.trends(scorecard_queries.last_periods(stored, PERIODS_SHOWN)),
+        trends=scorecard_queries.trends(
+            scorecard_queries.last_periods(stored, PERIODS_SHOWN),
+            {name for name, kpi in contract.kpis.items() if kpi.sampled and kpi.value.ratio is not None},
+        ),
         score_trends=scores,
         credit_this_year=credits_before,
         feeds=await feeding.feeds(connection, sites, arrivals, first, until),

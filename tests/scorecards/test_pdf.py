@@ -500,6 +500,31 @@ def test_a_miss_in_a_sample_says_whether_it_is_beyond_chance() -> None:
     assert "the miss is beyond chance" in words_of(scorecard([outside]))
 
 
+def test_the_first_page_says_of_each_sampled_miss_whether_it_is_beyond_chance() -> None:
+    inside = kpi("accuracy", "94.2", interval=(D("92.9"), D("95.3")), denominator=D(1310))
+    outside = kpi("leakage", "2.9", "1", better="lower", interval=(D("2.1"), D("3.9")), denominator=D(1310))
+    counted = kpi("turnaround", "90")
+    misses = {one.title: one.chance for one in document(scorecard([inside, outside, counted])).verdict.misses}
+    assert misses == {"Accuracy": "chance may explain it", "Leakage": "beyond chance", "Turnaround": ""}
+
+
+def test_an_earlier_sample_has_the_interval_of_its_counts() -> None:
+    [point] = trend(["94"])
+    low, high = page._interval(structs.replace(point, cases=D(200))) or (D(0), D(0))
+    # 188 of 200: Wilson's interval runs from 89.8 to 96.5.
+    assert (round(low, 1), round(high, 1)) == (D("89.8"), D("96.5"))
+    assert page._interval(point) is None
+    assert page._interval(structs.replace(point, cases=D(200), status="not_measured")) is None
+
+
+def test_a_panel_sets_the_value_beside_the_period_before_and_the_year_before() -> None:
+    panel = next(one for one in document(builders.good_site()).panels if one.title == "Decision accuracy")
+    facts = {fact.label: plain(fact.value) for fact in panel.facts}
+    points = builders.good_site().trends["accuracy"]
+    assert facts["Previous period"] == f"{points[-2].value:.2f} %"
+    assert facts["A year ago"] == f"{points[0].value:.2f} %"
+
+
 def test_the_appendix_fills_the_formula_with_its_counts() -> None:
     text = words_of(builders.collapsing_site())
     assert (
