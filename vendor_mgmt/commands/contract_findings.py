@@ -6,7 +6,7 @@ from pathlib import Path
 
 from contracts.checking import check as check_meaning
 from contracts.document import Contract
-from contracts.errors import Finding, has_errors
+from contracts.errors import CannotCompute, DocumentRefused, Finding, has_errors
 from contracts.including import read_contract
 from contracts.reading import Reading
 from vendor_mgmt.commands.contract_files import beside
@@ -29,12 +29,20 @@ def _examples(contract: Contract, file: Path) -> list[Finding]:
     from scorecards.examples import run_example  # noqa: PLC0415 - a document without examples needs no scoring
     from vendor_mgmt.commands.score import calendars_of  # noqa: PLC0415 - the same
 
-    calendars = calendars_of(contract, file)
-    return [
-        Finding("error", f"$.examples[{index}]", f"{example.name}: {difference}", "Correct the example, or the terms.")
-        for index, example in enumerate(contract.examples)
-        for difference in run_example(contract, example, calendars)[1]
-    ]
+    try:
+        calendars = calendars_of(contract, file)
+    except DocumentRefused as problem:
+        return list(problem.findings)
+    found: list[Finding] = []
+    for index, example in enumerate(contract.examples):
+        try:
+            differences = run_example(contract, example, calendars)[1]
+        except CannotCompute as problem:
+            found.append(Finding("error", f"$.examples[{index}]", f"{example.name}: {problem.message}", problem.repair))
+            continue
+        repair = "Correct the example, or the terms."
+        found += [Finding("error", f"$.examples[{index}]", f"{example.name}: {difference}", repair) for difference in differences]
+    return found
 
 
 __all__ = ["findings_of"]

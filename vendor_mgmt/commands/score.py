@@ -5,13 +5,15 @@ from __future__ import annotations
 import sys
 from datetime import date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 
 from contracts.business_time import Calendar
-from contracts.document import Contract
-from contracts.errors import CannotCompute, Finding, has_errors, render
+from contracts.checking import check
+from contracts.document import Contract, InForce
+from contracts.errors import CannotCompute, DocumentRefused, Finding, Where, has_errors, in_order, render
+from contracts.holes import HOLE
 from contracts.including import read_contract
 from contracts.reading import Reading, read
 from scorecards.evaluating import Planned, evaluate_rows, plan_periods, version_of
@@ -63,9 +65,17 @@ def command(
     Exit codes:
       0  scored; findings may be present
       1  scored, and some rows were refused (they are listed)
-      2  the contract was refused, or the call is wrong
+      2  the contract was refused, or the call is wrong; with --json the findings are printed as a result without figures
     """
-    document = _contract(contract)
+    first, last = (day.date() if day is not None else None for day in (from_on, until_on))
+    if first is not None and last is not None and last <= first:
+        message = f"--until {last} is not after --from {first}, so no period lies between them. Give a later day in --until."
+        raise click.UsageError(message)
+    refusal: list[Finding] = []
+    document = _contract(contract, refusal)
+    clocks = {} if refusal else _calendars(document, contract, calendars, refusal)
+    if refusal:
+        _refuse(document, refusal, as_json=as_json)
     refused: list[Finding] = []
     happened: list[Event] = []
 
@@ -96,31 +106,34 @@ def command(
             relief=excused,
             opening=facts,
             events=happened,
-            calendars=calendars_of(document, contract, calendars),
+            calendars=clocks,
             claims=asked,
         )
     except CannotCompute as problem:
         # The contract can be read and still gives no answer at all, for example where two KPIs wait for each other.
-        click.echo(f"{contract.name}: {problem.message}. {problem.repair}", err=True)
-        sys.exit(2)
+        _refuse(document, [Finding("error", Where(name=contract.name), problem.message, problem.repair)], as_json=as_json)
     run.findings += [_remark(finding) for finding in refused]
     scored = run.scored(
         document,
-        from_on=from_on.date() if from_on else None,
-        until_on=until_on.date() if until_on else None,
+        from_on=first,
+        until_on=last,
     )
     if as_json:
         click.echo(to_json(scored))
     else:
         _print(scored)
     if refused:
+        # Which they are stands among the findings, once.
         if not as_json:
-            click.echo(render(refused), err=True)
+            click.echo(f"{len(refused)} rows were refused." if len(refused) > 1 else "1 row was refused.", err=True)
         sys.exit(1)
 
 
 def calendars_of(document: Contract, contract: Path, given: tuple[Path, ...] = ()) -> dict[str, Calendar]:
-    """The calendars that the contract counts durations in: those given, else NAME.yaml in its folder or in calendars/."""
+    """The calendars that the contract counts durations in: those given, else NAME.yaml in its folder or in calendars/.
+
+    Raises DocumentRefused with every finding where one of them cannot be read.
+    """
     timed = [how for one in document.measures.values() for how in (one.events, one.time) if how is not None]
     wanted = {how.calendar for how in timed if how.calendar is not None}
     files = list(given)
@@ -129,21 +142,50 @@ def calendars_of(document: Contract, contract: Path, given: tuple[Path, ...] = (
                   contract.parent.parent / "calendars" / f"{name}.yaml"]
         files += [path for path in beside if path.is_file()][:1]
     found: dict[str, Calendar] = {}
+    faults: list[Finding] = []
     for path in files:
         reading: Reading[Calendar] = read(path.read_bytes(), Calendar, name=path.name)
-        if reading.document is None:
-            click.echo(render(reading.findings), err=True)
-            sys.exit(2)
-        found.setdefault(reading.document.id, reading.document)
+        faults += reading.findings
+        if reading.document is not None:
+            found.setdefault(reading.document.id, reading.document)
+    if has_errors(faults):
+        raise DocumentRefused(faults)
     return found
 
 
-def _contract(path: Path) -> Contract:
+def _calendars(document: Contract, contract: Path, given: tuple[Path, ...], refusal: list[Finding]) -> dict[str, Calendar]:
+    try:
+        return calendars_of(document, contract, given)
+    except DocumentRefused as problem:
+        refusal += problem.findings
+        return {}
+
+
+def _contract(path: Path, refusal: list[Finding]) -> Contract:
+    """The contract; where it has faults of form, all its faults are added to `refusal`, those of meaning among them."""
     reading: Reading[Contract] = read_contract(path.read_bytes(), name=path.name, files=beside(path))
-    if reading.document is None or has_errors(reading.findings):
-        click.echo(render(reading.findings), err=True)
-        sys.exit(2)
-    return reading.document
+    if reading.document is not None and not has_errors(reading.findings):
+        return reading.document
+    refusal += reading.findings
+    if reading.partial is None:
+        return _NONE
+    refusal += reading.locate(check(reading.partial, is_written=reading.is_written))
+    return reading.partial
+
+
+_NONE = Contract(contract="", title="", vendor="", currency="", in_force=InForce(from_=date.min))
+"""Stands for a contract of which nothing could be read."""
+
+
+def _refuse(document: Contract, findings: list[Finding], *, as_json: bool) -> NoReturn:
+    """Ends the command: with a result that holds findings and no figures, or with the findings for a person."""
+    ordered = in_order(findings)
+    if as_json:
+        code, currency = ("" if one is HOLE else one for one in (document.contract, document.currency))
+        click.echo(to_json(Scored(contract=code, currency=currency, findings=[_remark(finding) for finding in ordered])))
+    else:
+        click.echo(render(ordered), err=True)
+    sys.exit(2)
 
 
 def _remark(finding: Finding) -> Remark:
