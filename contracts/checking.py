@@ -19,13 +19,14 @@ from collections.abc import Callable
 from contracts.checking_kpis import KPIS, PARTS
 from contracts.checking_money import MONEY
 from contracts.checking_names import MEANINGS, NAMES_USED, level_names
+from contracts.checking_pay import PAY
 from contracts.checking_values import ASIDE, VALUES
 from contracts.document import Contract
 from contracts.errors import Finding
 from contracts.holes import punched
 from contracts.questions import Questions
 
-ROUNDS: tuple[tuple[Questions, ...], ...] = ((VALUES,), (NAMES_USED,), (MEANINGS,), (PARTS,), (KPIS, MONEY, ASIDE))
+ROUNDS: tuple[tuple[Questions, ...], ...] = ((VALUES,), (NAMES_USED,), (MEANINGS,), (PARTS,), (KPIS, MONEY, PAY, ASIDE))
 
 
 def check(contract: Contract, *, is_written: Callable[[str], bool] | None = None) -> list[Finding]:

@@ -299,7 +299,7 @@ def a_claim_is_made_where_one_is_needed(money: d.Money, at: Place) -> Iterator[F
 
 @PARTS.about(d.Exclusive)
 def exclusion_has_rivals(group: d.Exclusive, at: Place) -> Iterator[Finding]:
-    if len(group.among) < 2:
+    if len(group.among) < 2 and group.for_each is None:
         yield at.error("among", "one rule alone excludes nothing", "Name the rules that give way.")
 
 
