@@ -91,7 +91,9 @@ def in_environment(command: str, exports: list[str], user: str) -> str:
     """`command` in a shell of its own, with the variables of its stage, as the stage's user."""
     inner = " ; ".join([*exports, command])
     shell = f"bash -euo pipefail -c {shlex.quote(inner)} </dev/null"
-    return f"setpriv --reuid={user} --regid={user} --clear-groups {shell}" if user else shell
+    # An engine takes HOME from the image's own list of users.
+    home = f'HOME="$(getent passwd {user} | cut -d: -f6)"'
+    return f"{home} setpriv --reuid={user} --regid={user} --clear-groups {shell}" if user else shell
 
 
 if __name__ == "__main__":

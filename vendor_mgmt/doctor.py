@@ -210,25 +210,26 @@ Runner = Callable[[list[str]], "subprocess.CompletedProcess[str]"]
 def pdf(command: Runner | None = None) -> list[Check]:
     """Whether a PDF can be made, and with letters for every language our sites use."""
     run = command or _run
-    rendered = run([sys.executable, "-c", _RENDER])
-    checks = []
-    if rendered.returncode != 0:
-        said = (rendered.stderr.strip().splitlines() or ["no reason given"])[-1]
-        repair = "apt-get install libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0"
-        checks.append(Check(name="pdf", status="repair", found=f"WeasyPrint does not work: {said}", repair=repair))
-    else:
-        checks.append(Check(name="pdf", status="ok", found="WeasyPrint and Pango work"))
     if shutil.which("fc-list") is None and command is None:
-        return [*checks, Check(name="fonts", status="repair", found="there is no fontconfig", repair="apt-get install fontconfig")]
-    missing = [language for language in LANGUAGES if not run(["fc-list", f":lang={language}", "family"]).stdout.strip()]
-    if "en" in missing:
-        checks.append(Check(name="fonts", status="repair", found="there is no font", repair="apt-get install fonts-noto-core"))
-    elif missing:
-        found = f"no font writes {', '.join(missing)}; names in these languages print as boxes"
-        checks.append(Check(name="fonts", status="advice", found=found, repair="apt-get install fonts-noto-core fonts-wqy-microhei"))
+        fonts = Check(name="fonts", status="repair", found="there is no fontconfig", repair="apt-get install fontconfig")
     else:
-        checks.append(Check(name="fonts", status="ok", found=f"there are fonts for {', '.join(LANGUAGES)}"))
-    return checks
+        fonts = _fonts([language for language in LANGUAGES if not run(["fc-list", f":lang={language}", "family"]).stdout.strip()])
+    rendered = run([sys.executable, "-c", _RENDER])
+    if rendered.returncode == 0:
+        return [Check(name="pdf", status="ok", found="WeasyPrint and Pango work"), fonts]
+    said = (rendered.stderr.strip().splitlines() or ["no reason given"])[-1]
+    # Without any font Pango fails too, and says something else about it.
+    repair = fonts.repair if fonts.status == "repair" else "apt-get install libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0"
+    return [Check(name="pdf", status="repair", found=f"WeasyPrint does not work: {said}", repair=repair), fonts]
+
+
+def _fonts(missing: list[str]) -> Check:
+    if "en" in missing:
+        return Check(name="fonts", status="repair", found="there is no font", repair="apt-get install fonts-noto-core")
+    if missing:
+        found = f"no font writes {', '.join(missing)}; names in these languages print as boxes"
+        return Check(name="fonts", status="advice", found=found, repair="apt-get install fonts-noto-core fonts-wqy-microhei")
+    return Check(name="fonts", status="ok", found=f"there are fonts for {', '.join(LANGUAGES)}")
 
 
 def _run(command: list[str]) -> subprocess.CompletedProcess[str]:

@@ -14,6 +14,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import socket
 from collections.abc import AsyncIterator, Iterator, Mapping
 from typing import Any, Literal
 from urllib.parse import urlsplit
@@ -239,8 +240,21 @@ async def _explained(url: str) -> AsyncIterator[None]:
         problem = f"it did not answer within {CONNECT_TIMEOUT_S:.0f} s"
         raise DatabaseUnavailable(url, problem, "Check the host, the port and any firewall in between.") from error
     except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, ValueError) as error:
+        problem = str(error) or type(error).__name__
+        if isinstance(error, ConnectionRefusedError):
+            problem = f"nothing listens at {_host_and_port(url)}"
+        elif isinstance(error, socket.gaierror):
+            problem = f"the name {urlsplit(url).hostname} is not known here ({error.strerror})"
         repair = "Check that the server runs and that DATABASE_URL names its host and port."
-        raise DatabaseUnavailable(url, str(error) or type(error).__name__, repair) from error
+        if isinstance(error, PermissionError):
+            # The driver looks for keys below the home folder, which after a change of user may still be the other one's.
+            problem, repair = f"{error.filename} may not be read", "Set HOME to the home folder of the user who runs this."
+        raise DatabaseUnavailable(url, problem, repair) from error
+
+
+def _host_and_port(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.hostname or 'this machine'} port {parts.port or 5432}"
 
 
 def without_password(url: str) -> str:

@@ -7,6 +7,7 @@ import os
 import pwd
 import stat
 import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -94,8 +95,40 @@ def test_a_database_of_another_line_of_development_is_told_with_the_way_out(data
 def test_an_absent_server_does_not_keep_the_other_checks_from_running(data_dir: Path) -> None:
     found = examined(data_dir, DATABASE_URL="postgresql://clerk:hush-hush@127.0.0.1:1/books")
     assert found["database"].status == "repair"
+    assert found["database"].found == "nothing listens at 127.0.0.1 port 1"
     assert "hush-hush" not in str(found)
     assert found["backup"].status == "advice"
+
+
+def test_a_server_whose_clock_is_an_hour_ahead_is_found(data_dir: Path, database_url: str) -> None:
+    execute(database_url, "CREATE SCHEMA ahead")
+    an_hour_ahead = "RETURNS timestamptz LANGUAGE sql AS $$SELECT now() + interval '1 hour'$$"
+    execute(database_url, f"CREATE FUNCTION ahead.clock_timestamp() {an_hour_ahead}")
+    name = urlsplit(database_url).path[1:]
+    execute(database_url, f"ALTER DATABASE {name} SET search_path = ahead, public, pg_catalog")
+    found = examined(data_dir, DATABASE_URL=database_url)["clock"]
+    assert (found.status, found.found) == ("repair", "this machine and the database are 3600 s apart")
+    assert "timedatectl" in found.repair
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="SKIPPED: only root can become a user who may not read another's home folder")
+def test_the_home_folder_of_another_user_is_named_as_what_is_wrong(short_folder: Path, database_url: str) -> None:
+    home = short_folder / "closed-home"
+    home.mkdir(mode=0o700)
+    code = (
+        "import asyncio, os\nfrom vendor_mgmt.engine import DatabaseUnavailable, connect\n"
+        "async def look():\n    async with connect(os.environ['DATABASE_URL']): pass\n"
+        "os.setgroups([]); os.setgid(65534); os.setuid(65534)\n"
+        "try: asyncio.run(look())\nexcept DatabaseUnavailable as error: print(error.problem, error.repair)\n"
+    )
+    environment = {**os.environ, "HOME": str(home), "DATABASE_URL": database_url}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    assert f"{home}/.postgresql/postgresql.key may not be read Set HOME" in done.stdout
+
+
+def test_a_host_that_has_no_address_is_told(data_dir: Path) -> None:
+    found = examined(data_dir, DATABASE_URL="postgresql://clerk@db.invalid/books")["database"]
+    assert found.found.startswith("the name db.invalid is not known here")
 
 
 def test_a_missing_role_comes_with_the_statement_that_makes_it() -> None:
@@ -212,6 +245,16 @@ def test_a_script_without_a_font_is_advice_and_no_font_at_all_is_not() -> None:
     assert (fonts.status, fonts.found.split(";")[0]) == ("advice", "no font writes th, zh-cn")
     [_, fonts] = doctor.pdf(answering(**{language.replace("-", "_"): (0, "", "") for language in doctor.LANGUAGES}))
     assert fonts.status == "repair"
+
+
+def test_on_a_machine_without_any_font_what_is_missing_is_fonts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """For real: fontconfig is told of an empty folder. Pango fails then as well, and not for want of Pango."""
+    (tmp_path / "none").mkdir()
+    (tmp_path / "fonts.conf").write_text(f'<?xml version="1.0"?><fontconfig><dir>{tmp_path}/none</dir></fontconfig>')
+    monkeypatch.setenv("FONTCONFIG_FILE", str(tmp_path / "fonts.conf"))
+    found = {check.name: check for check in doctor.pdf()}
+    assert found["fonts"].status == "repair"
+    assert {check.repair for check in found.values() if check.status == "repair"} == {"apt-get install fonts-noto-core"}
 
 
 # Backups
