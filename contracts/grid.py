@@ -23,6 +23,7 @@ from typing import Any
 
 import msgspec
 
+from contracts import shape as shapes
 from contracts.checking import check
 from contracts.document import Contract
 from contracts.errors import Finding, Where, below, has_errors
@@ -391,6 +392,47 @@ _ALSO_CALLED = {"kpi": "KPIs", "slas": "KPIs", "sla": "KPIs", "levels": "KPIs", 
 _LEVEL_WORDS = {"target", "floor", "stretch", "minimum", "expected", "acceptable", "goal", "low", "high", "minor", "serious", "severe"}
 _VALUE_SIDES = {"ratio": ("of", "to"), "mean": ("of", "per"), "rate": ("of", "to")}
 _VALUE_SINGLE = ("sum", "count", "last", "given")
+
+
+def choices(sheet: str) -> dict[str, list[str]]:
+    """What may stand below a heading of a sheet where it is one of a few words, by heading: for the lists that a workbook offers.
+
+    On the sheet Contract a heading stands in the first column, and its words in the second.
+    """
+    if sheet == "Contract":
+        return _choices_of(CONTRACT, ())
+    if sheet == "KPIs":
+        return _choices_of(_GRID, ("kpis", "*"))
+    found: dict[str, list[str]] = {}
+    tables = [table for table in (*_PLAIN_TABLES, DEFINITIONS) if table.sheet == sheet]
+    kinds = [table.kind for table in tables if table.kind is not None]
+    for table in tables:
+        found |= _choices_of(table.columns, (*table.at, "*"))
+    if sheet == DEFINITIONS.sheet:
+        found["Counted as"] = [*_VALUE_SIDES, *_VALUE_SINGLE]
+    return ({"Kind": kinds} if kinds else {}) | found
+
+
+def _choices_of(columns: Iterable[Column], at: tuple[str, ...]) -> dict[str, list[str]]:
+    found = {}
+    for column in columns:
+        if column.kind == "yes":
+            found[column.header] = ["yes", "no"]
+        elif column.kind == "word" and not column.path[0].startswith("_"):
+            found[column.header] = [str(one) for one in _words_at(shapes.record_of(Contract), (*at, *column.path))]
+    return found
+
+
+def _words_at(shape: shapes.Shape, path: Sequence[str]) -> list[str | int | bool]:
+    if isinstance(shape, shapes.OneOf):
+        shape = shape.without_null
+    if not path:
+        return shape.written if isinstance(shape, shapes.Choice) else []
+    if isinstance(shape, shapes.Record):
+        return _words_at(next(field.shape for field in shape.fields if field.key == path[0]), path[1:])
+    if isinstance(shape, shapes.Sequence):
+        return _words_at(shape.item, path[1:])
+    return _words_at(shape.value, path[1:]) if isinstance(shape, shapes.Mapping) else []
 
 
 def plain_of(node: Node) -> Plain:
@@ -1879,7 +1921,7 @@ def from_sheets(
     located = [
         msgspec.structs.replace(finding, where=Where(_cell_of(reader.places, finding.path), 0, 0, finding.value, name))
         for finding in found
-        if not any(finding.path.startswith(f"{path}[") and finding.path.endswith(".where") for path in reader.said_once)
+        if not any(finding.path.startswith(f"{path}[") and ".where" in finding.path for path in reader.said_once)
     ]
     faults_of_form = has_errors(reader.findings)
     reader.findings += located

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from contracts import library
 from contracts.document import Contract
 from contracts.errors import has_errors
-from contracts.grid import Cell, GridReading, Sheet, from_sheets, to_sheets
+from contracts.grid import SHEETS, Cell, GridReading, Sheet, choices, from_sheets, to_sheets
 from contracts.reading import read, write
 from tests.contracts.any_contract import any_contract
 from vendor_mgmt.commands.contract_grid import from_library, sheets_of, template_sheets, workbook_of
@@ -439,3 +439,44 @@ def test_a_workbook_that_people_had_says_what_it_said_before(path: Path, seed: i
     assert found.document == contract, said(found)
     added_up = sum(one.name in ("KPIs", "Headcount") for one in to_sheets(contract).sheets)
     assert sum("adds others up" in line for line in said(found, "note")) == added_up
+
+
+# What a workbook offers to choose from
+
+
+def offered(book: Any, name: str) -> dict[str, list[str]]:
+    """The lists of a sheet, by the heading above (or, on the sheet Contract, beside) their cells."""
+    target = book[name]
+    found = {}
+    for one in target.data_validations.dataValidation:
+        cell = target[str(one.sqref).split(":", maxsplit=1)[0]]
+        head = target.cell(cell.row, 1) if name == "Contract" else target.cell(cell.row - 1, cell.column)
+        found[str(head.value)] = one.formula1.strip('"').split(",")
+    return found
+
+
+def test_cells_that_hold_one_of_a_few_words_offer_them() -> None:
+    book = openpyxl.load_workbook(io.BytesIO(workbook_of(template_sheets(), notes=True)))
+    assert offered(book, "Money")["Kind"] == ["base", "credit", "bonus", "cap", "earn back"]
+    assert offered(book, "KPIs")["Critical"] == ["yes", "no"]
+    assert offered(book, "Contract")["Measured each"] == ["day", "week", "month", "quarter", "year"]
+    definitions = offered(book, "Definitions")
+    assert definitions["Boundary"] == ["at_least", "more_than", "at_most", "less_than"]
+    assert "ratio" in definitions["Counted as"]
+
+
+@pytest.mark.parametrize("name", SHEETS)
+def test_whatever_a_list_offers_is_read_as_what_it_says(name: str) -> None:
+    """Every column of a few words has its list, short enough for a spreadsheet, and each word comes through reading."""
+    lists = choices(name)
+    assert all(words and len(",".join(words)) <= 255 for words in lists.values()), lists
+    kpis: list[Row] = [["KPI", "target"], ["acc", 95]]
+    for heading, words in lists.items():
+        for word in words if heading not in ("Kind", "Counted as") else []:
+            if name == "Contract":
+                found = reading(*kpis, parties=[*PARTIES, [heading, word]])
+            elif name == "KPIs":
+                found = reading(["KPI", "target", heading], ["acc", 95, word])
+            else:
+                found = reading(*kpis, others=(sheet(name, [["Kind", "Name", "KPI", "Measure", heading], [None, "x", "acc", "x", word]]),))
+            assert not any(f"{word!r}" in line for line in said(found)), said(found)

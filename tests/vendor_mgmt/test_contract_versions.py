@@ -127,6 +127,7 @@ def test_without_both_sides_it_waits_and_nothing_is_in_force(files: Any) -> None
     assert "IB-1: proposal 1 waits for the client and the vendor; nothing is judged by it until then." in waiting
     assert 'vendor-mgmt contract confirm IB-1 --client "NAME" --vendor "NAME"' in waiting
     assert "There is no contract 'IB-1'" in said(run("show", "IB-1"), exit_code=2)
+    assert said(run("show")) == "IB-1: proposal 1 from 2026-01-01 waits for the client and the vendor\n"
     assert "waits for the vendor" in said(run("confirm", "IB-1", "--client", "Ana Reis", "--statement", "by mail"))
     assert "proposal 1 from 2026-01-01 until 2027-01-01 waits for the vendor" in said(run("versions", "IB-1"))
     assert "IB-1 version 1 is agreed" in said(run("confirm", "IB-1", "--vendor", "Rui Costa", "--signed", paper))

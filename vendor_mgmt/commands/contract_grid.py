@@ -17,6 +17,7 @@ import openpyxl
 from openpyxl.styles import Alignment, Font, PatternFill
 from openpyxl.utils import get_column_letter
 from openpyxl.utils.exceptions import InvalidFileException
+from openpyxl.worksheet.datavalidation import DataValidation
 from openpyxl.worksheet.worksheet import Worksheet
 
 from contracts import grid, library
@@ -319,8 +320,32 @@ def _write_sheet(target: Worksheet, sheet: Sheet, *, note: str | None) -> None:
         head.font, head.fill = Font(bold=True), _HEAD
         longest = max((len(str(cells[column - 1].value or "")) for cells in sheet.rows if len(cells) >= column), default=0)
         target.column_dimensions[get_column_letter(column)].width = min(max(longest + 2, 10), 60)
+    _offer(target, sheet, top)
     target.freeze_panes = f"A{top + 1}"
     target.sheet_state = "hidden" if sheet.is_hidden else "visible"
+
+
+_OFFERED_ROWS = 500
+
+
+def _offer(target: Worksheet, sheet: Sheet, top: int) -> None:
+    """Lists to choose from where a cell holds one of a few words. Other words can be typed; reading says what it makes of them."""
+    offered = grid.choices(sheet.name)
+    places: dict[str, str] = {}
+    if sheet.name == "Contract":
+        for row, cells in enumerate(sheet.rows, top):
+            if str(cells[0].value) in offered:
+                places[f"B{row}"] = str(cells[0].value)
+    else:
+        for column, cell in enumerate(sheet.rows[0], 1):
+            if str(cell.value) in offered:
+                letter = get_column_letter(column)
+                places[f"{letter}{top + 1}:{letter}{top + _OFFERED_ROWS}"] = str(cell.value)
+    for place, heading in places.items():
+        words = ",".join(offered[heading])
+        choice = DataValidation(type="list", formula1=f'"{words}"', allow_blank=True, showErrorMessage=False)
+        choice.add(place)
+        target.add_data_validation(choice)
 
 
 def _set(target: Worksheet, row: int, column: int, value: Any) -> None:

@@ -609,16 +609,24 @@ def show(code: str | None, on_day: datetime | None, number: int | None, as_of: d
 
 
 def _show_all(settings: Any, *, as_json: bool) -> None:
-    from contracts import agreements  # noqa: PLC0415 - help needs no database
+    from contracts import agreements, queries  # noqa: PLC0415 - help needs no database
     from vendor_mgmt import database  # noqa: PLC0415
 
     async def listing(_server: object) -> list[dict[str, Any]]:
         async with database.transaction() as connection:
             rows: list[dict[str, Any]] = []
+            waiting: dict[str, list[dict[str, Any]]] = {}
+            for one in await queries.proposals(connection):
+                if one.is_open:
+                    told = {"proposal": one.id, "from": one.in_force_from, "until": one.in_force_until, "waits_for": one.waits_for}
+                    waiting.setdefault(one.code, []).append(told)
             for row in await agreements.contracts(connection):
                 held = [one for one in await agreements.versions(connection, row.lineage) if one.contract_id == row.id]
                 spans = [{"number": one.number, "from": one.in_force_from, "until": one.in_force_until} for one in held]
-                rows.append({"contract": row.code, "title": row.title, "vendor": row.vendor_name, "versions": spans})
+                own = {"contract": row.code, "title": row.title, "vendor": row.vendor_name}
+                rows.append({**own, "versions": spans, "proposals": waiting.pop(row.code, [])})
+            # A first text that waits belongs to no contract yet.
+            rows += [{"contract": code, "title": None, "vendor": None, "versions": [], "proposals": of} for code, of in waiting.items()]
             return rows
 
     rows = database.run(settings, listing)
@@ -626,8 +634,12 @@ def _show_all(settings: Any, *, as_json: bool) -> None:
         click.echo(msgspec.json.encode(rows))
         return
     for row in rows:
-        spans = ", ".join(f"{one['number']} from {one['from']}" for one in row["versions"]) or "none in force"
-        click.echo(f"{row['contract']}  {row['title']}  ({row['vendor']}): version {spans}")
+        if row["title"] is not None:
+            spans = ", ".join(f"{one['number']} from {one['from']}" for one in row["versions"]) or "none in force"
+            click.echo(f"{row['contract']}  {row['title']}  ({row['vendor']}): version {spans}")
+        for one in row["proposals"]:
+            sides = " and the ".join(one["waits_for"])
+            click.echo(f"{row['contract']}: proposal {one['proposal']} from {one['from']} waits for the {sides}")
     if not rows:
         click.echo("No contract is agreed. `vendor-mgmt contract agree FILE` puts one forward.")
 
