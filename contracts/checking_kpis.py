@@ -61,16 +61,39 @@ def the_time_of_the_period_is_nothing_else(measure: d.Measure, at: Place) -> Ite
 
 @PARTS.about(d.FromEvents)
 def only_durations_are_split(events: d.FromEvents, at: Place) -> Iterator[Finding]:
-    if events.at == "each_day" and events.take in ("count", "value"):
+    if events.at == "each_day" and events.take not in ("seconds", "minutes", "hours", "days"):
         message = f"the {events.take} of an event cannot be split over its days"
         yield at.error("at", message, "Take minutes or hours, or drop it.")
+
+
+def _units(events: d.FromEvents) -> set[str]:
+    """Everything that is asked of an event: what is taken, and what its ranges are of."""
+    return {events.take, *(one.of for one in events.only)}
+
+
+@PARTS.about(d.FromEvents)
+def working_days_are_those_of_a_calendar(events: d.FromEvents, at: Place) -> Iterator[Finding]:
+    if "working_days" in _units(events) and events.calendar is None:
+        yield at.error("calendar", f"the working days of {events.kind} are those of a calendar, and none is named", "Write calendar.")
+
+
+@PARTS.about(d.FromEvents)
+def dates_have_no_pauses(events: d.FromEvents, at: Place) -> Iterator[Finding]:
+    if events.pauses and _units(events) & {"working_days", "calendar_days"}:
+        yield at.error("pauses", "dates are counted, and a pause stops a clock", "Take hours, or drop pauses.")
+
+
+@PARTS.about(d.FromEvents)
+def what_is_open_is_counted_one_by_one(events: d.FromEvents, at: Place) -> Iterator[Finding]:
+    if events.at == "period_end" and events.overlap == "once":
+        yield at.error("overlap", "what is open at the end of a period is counted one by one", "Write overlap: added.")
 
 
 @PARTS.about(d.FromEvents)
 def only_durations_overlap(events: d.FromEvents, at: Place) -> Iterator[Finding]:
     if events.overlap != "once":
         return
-    if events.take in ("count", "value"):
+    if events.take not in ("seconds", "minutes", "hours", "days"):
         message = f"only time can overlap, and this takes the {events.take}"
         yield at.error("overlap", message, "Take minutes or hours, or drop it.")
     elif events.value_percent:
@@ -79,14 +102,14 @@ def only_durations_overlap(events: d.FromEvents, at: Place) -> Iterator[Finding]
 
 @KPIS.about(d.FromEvents)
 def a_calendar_is_for_durations(events: d.FromEvents, at: Place) -> Iterator[Finding]:
-    lasting = events.take in ("seconds", "minutes", "hours", "days")
+    lasting = events.take not in ("count", "value")
     if events.calendar is not None and not lasting and all(one.of == "value" for one in events.only):
         yield at.warning("calendar", f"events are taken by {events.take}, for which no calendar is needed", "Drop it, or take a duration.")
 
 
 @KPIS.about(d.FromEvents)
 def pauses_stop_a_clock(events: d.FromEvents, at: Place) -> Iterator[Finding]:
-    timed = events.take in ("seconds", "minutes", "hours", "days") or any(one.of != "value" for one in events.only)
+    timed = events.take not in ("count", "value") or any(one.of != "value" for one in events.only)
     if events.pauses and not timed:
         yield at.warning("pauses", "no duration is asked for, so pauses change nothing", "Drop them.")
     for index, kind in enumerate(events.pauses):
@@ -132,6 +155,8 @@ def _used_measures(contract: d.Contract) -> set[str]:
         for levels in kpi.levels:
             if levels.when is not None:
                 used.add(levels.when.measure)
+                ends = (levels.when.at_least, levels.when.less_than)
+                used.update(end.of for end in ends if isinstance(end, d.LevelShare) and end.of is not None)
             used.update(number.of for number in levels.at.values() if isinstance(number, d.LevelShare) and number.of is not None)
         used.update(name for operand in _operands(kpi.value.derived) for name in (operand.measure,) if name is not None)
         used.update(_allowed_of(curve) for curve in (kpi.score, kpi.points))
@@ -311,7 +336,10 @@ def kpis_do_not_wait_for_each_other(contract: d.Contract, at: Place) -> Iterator
 
 def _rests_on(kpi: d.Kpi) -> set[str]:
     """The KPIs whose results of the same period it needs; earlier results make no circle."""
-    found = {number.kpi for levels in kpi.levels for number in levels.at.values() if isinstance(number, d.LevelShare) and number.kpi}
+    found: set[str] = set()
+    for levels in kpi.levels:
+        ends = () if levels.when is None else (levels.when.at_least, levels.when.less_than)
+        found |= {number.kpi for number in (*levels.at.values(), *ends) if isinstance(number, d.LevelShare) and number.kpi}
     found |= {operand.kpi for operand in _operands(kpi.value.derived) if operand.kpi is not None}
     found |= {kpi.value.moving_mean.of} if kpi.value.moving_mean is not None else set()
     found |= {kpi.value.across.of} if kpi.value.across is not None else set()
@@ -386,6 +414,7 @@ def is_percentage(value: d.Value) -> bool:
     """Whether the value runs in percent; a mean of intervals need not."""
     each = value.intervals
     is_amount = each is not None and each.take == "mean" and each.mean is not None
+    is_amount = is_amount or (value.share_met is not None and value.share_met.give != "percent")
     return kind_of(value) in PERCENTAGES and not is_amount
 
 
@@ -617,7 +646,7 @@ def levels_look_at_scopes_that_are_judged(levels: d.Levels, at: Place) -> Iterat
 def a_condition_on_a_measure_can_hold(when: d.LevelWhen, at: Place) -> Iterator[Finding]:
     if when.at_least is None and when.less_than is None:
         yield at.error("", f"the condition on {when.measure} has no end, so it always holds", "Write at_least or less_than.")
-    elif when.at_least is not None and when.less_than is not None and when.at_least >= when.less_than:
+    elif isinstance(when.at_least, Decimal) and isinstance(when.less_than, Decimal) and when.at_least >= when.less_than:
         message = f"nothing is at least {when.at_least} and less than {when.less_than}"
         yield at.error("less_than", message, "Correct the ends.")
 
@@ -630,6 +659,7 @@ def every_entry_of_levels_holds_at_some_time(kpi: d.Kpi, at: Place) -> Iterator[
             same_ends = later.until is None or (early.until is not None and later.until >= early.until)
             same_start = later.from_ is None or (early.from_ is not None and later.from_ <= early.from_)
             is_wider = (not later.where or later.where == early.where) and (later.when is None or later.when == early.when)
+            is_wider = is_wider and (not later.months or set(early.months or range(1, 13)) <= set(later.months))
             if same_start and same_ends and is_wider and set(early.at) <= set(later.at):
                 message = "these levels never hold: a later entry holds whenever they would"
                 yield at.warning(("levels", index), message, "Give the later one its first day, or drop this one.")

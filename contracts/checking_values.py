@@ -106,7 +106,7 @@ NUMBERS: dict[type[msgspec.Struct], dict[str, Range | None]] = {
     d.Intervals: {"at_least": ANY, "at_most": ANY, "no_volume": ANY},
     d.Kpi: {"target": ANY, "completeness": _SHARE, "weight": Range("a weight: it would reward a miss", least=0), "deemed": ANY},
     d.Ladder: {"last": _PERIODS},
-    d.Levels: {"at": ANY},
+    d.Levels: {"at": ANY, "months": _MONTH},
     d.LevelShare: {"percent": Range("a percentage of another figure", above=0)},
     d.LevelWhen: {"at_least": ANY, "less_than": ANY},
     d.Minimum: {"below": Range("an amount that others are smaller than", above=0)},

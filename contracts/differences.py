@@ -230,6 +230,7 @@ def _place(levels: Levels) -> str:
 def _scope_of(levels: Levels) -> tuple[str, str]:
     """The scope and condition of levels, in words and as a key."""
     words = [f"{key} {value if isinstance(value, str) else listed(value, 'or')}" for key, value in levels.where.items()]
+    words += [f"months {listed(map(str, levels.months))}"] if levels.months else []
     condition = write_on_one_line(levels.when) if levels.when is not None else ""
     said = f"for {listed(words)}" if words else ""
     return f"{said}{f' while {condition[1:-1]}' if condition else ''}".strip(), f"{sorted(words)} {condition}"

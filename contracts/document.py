@@ -218,11 +218,17 @@ class ScopeOfWork(Part, frozen=True, kw_only=True):
     """First day after the scope; not given, the contract's."""
 
 
+Lasting = Literal["seconds", "minutes", "hours", "days", "calendar_days", "working_days"]
+"""Units of a duration.  The last two count dates: none on the day on which it began, one for each (working) day after, up to
+the day on which it ended, that day included."""
+
+
 class EventFilter(Part, frozen=True, kw_only=True):
     """A range of an event's value or duration; events outside of it are not taken."""
 
-    of: Literal["value", "seconds", "minutes", "hours", "days"] = "value"
-    """What is compared: the event's own value, or how long it lasted."""
+    of: Lasting | Literal["value"] = "value"
+    """What is compared: the event's own value, or how long it lasted; ``calendar_days`` and ``working_days`` count dates, the
+    day on which it began being day 0."""
     at_least: Decimal | None = None
     """The smallest number inside."""
     more_than: Decimal | None = None
@@ -247,10 +253,12 @@ class FromEvents(Part, frozen=True, kw_only=True):
 
     kind: str
     """The kind of event, as the file of events names it."""
-    take: Literal["count", "value", "seconds", "minutes", "hours", "days"] = "count"
-    """One for each event, its own value, or how long it lasted."""
-    at: Literal["start", "end", "each_day"] = "start"
-    """Which of its two moments decides the day; ``each_day``: a duration is split over the days, and periods, that it lasts."""
+    take: Literal["count", "value"] | Lasting = "count"
+    """One for each event, its own value, or how long it lasted; ``calendar_days`` and ``working_days`` count dates, the day on
+    which it began being day 0."""
+    at: Literal["start", "end", "each_day", "period_end"] = "start"
+    """Which of its two moments decides the day; ``each_day``: a duration is split over the days, and periods, that it lasts;
+    ``period_end``: it counts at the end of every period in which it is still open, with its age by then."""
     overlap: Literal["added", "once"] = "added"
     """Time in which several events last at once, at one site with the same dimensions: counted for each, or once."""
     calendar: str | None = None
@@ -453,6 +461,8 @@ class ShareMet(Part, frozen=True, kw_only=True):
     """The KPI, judged at finer scopes."""
     level: str = "target"
     """The level."""
+    give: Literal["percent", "met", "missed"] = "percent"
+    """The percentage of them, or how many met, or missed: not more than one zone may fail."""
 
 
 class Across(Part, frozen=True, kw_only=True):
@@ -586,9 +596,9 @@ class LevelWhen(Part, frozen=True, kw_only=True):
 
     measure: str
     """The measure."""
-    at_least: Decimal | None = None
-    """The smallest value for which the levels hold."""
-    less_than: Decimal | None = None
+    at_least: Decimal | LevelShare | None = None
+    """The smallest value for which the levels hold; a number, or a share of another figure: ``{percent: 110, of: forecast}``."""
+    less_than: Decimal | LevelShare | None = None
     """The first value for which they no longer hold."""
 
 
@@ -617,10 +627,17 @@ class Levels(Part, frozen=True, kw_only=True):
     """The first day after; not given, without end."""
     where: dict[str, str | list[str]] = {}
     """Only for these values of dimensions or ``site``."""
+    months: list[int] = []
+    """Only in periods that begin in these months (1 to 12), such as a peak season; empty, in all."""
     when: LevelWhen | None = None
     """Only while a measure lies in a range."""
     at: dict[str, Decimal | LevelShare]
     """The levels by name: ``{floor: 90, target: 95}``."""
+
+    def __post_init__(self) -> None:
+        if any(not 1 <= month <= 12 for month in self.months):
+            msg = f"the months are numbered 1 to 12, not {', '.join(map(str, self.months))}"
+            raise ValueError(msg)
 
 
 class Sample(Part, frozen=True, kw_only=True):

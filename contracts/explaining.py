@@ -302,8 +302,10 @@ def _measure(measure: Measure) -> str:
 
 def _events(how: FromEvents) -> str:
     """How single events become the measure."""
-    what = {"count": "one for each", "value": "the value of each"}.get(how.take, f"the {how.take} of each")
-    on = "on each day that it lasts" if how.at == "each_day" else f"on the day of its {how.at}"
+    what = {"count": "one for each", "value": "the value of each"}.get(how.take, f"the {_name(how.take)} of each")
+    on = {"each_day": "on each day that it lasts", "period_end": "at the end of each period in which it is open"}.get(
+        how.at, f"on the day of its {how.at}"
+    )
     words = f"made from single events: {what} {_name(how.kind)}, {on}"
     words += ", time in which several last at once counting once" if how.overlap == "once" else ""
     words += f", in the business time of {how.calendar}" if how.calendar is not None else ""
@@ -320,7 +322,7 @@ def _events(how: FromEvents) -> str:
             )
             if end is not None
         ]
-        words += f", only with {'a value' if one.of == 'value' else one.of} of {listed(ends)}"
+        words += f", only with {'a value' if one.of == 'value' else _name(one.of)} of {listed(ends)}"
     words += f", only {_where(how.where)}" if how.where else ""
     return words
 
@@ -413,7 +415,11 @@ def _special_value(value: Value) -> str:
             f"weighted by {_name(strata.volume)}" + _and_also(strata, "of", "to", "by", "volume").rstrip(".")
         )
     if value.share_met is not None:
-        return f"the share of scopes in which {_name(value.share_met.of)} meets its {_name(value.share_met.level)}, in percent"
+        met = value.share_met
+        if met.give != "percent":
+            verb = "meets" if met.give == "met" else "misses"
+            return f"the number of scopes in which {_name(met.of)} {verb} its {_name(met.level)}"
+        return f"the share of scopes in which {_name(met.of)} meets its {_name(met.level)}, in percent"
     if value.across is not None:
         taken_of = value.across
         which = {"percentile": f"{number_in_words(taken_of.percent or Decimal(0))}th percentile"}.get(taken_of.take, taken_of.take)
@@ -486,9 +492,10 @@ def _levels(levels: Levels, unit: str) -> str:
     span = [f"from {day_in_words(levels.from_)}"] if levels.from_ else []
     span += [f"until before {day_in_words(levels.until)}"] if levels.until else []
     span += [f"for {_where(levels.where)}"] if levels.where else []
+    span += [f"in {listed(_MONTHS[month - 1] for month in levels.months)}"] if levels.months else []
     if levels.when is not None:
-        ends = [f"at least {number_in_words(levels.when.at_least)}"] if levels.when.at_least is not None else []
-        ends += [f"less than {number_in_words(levels.when.less_than)}"] if levels.when.less_than is not None else []
+        ends = [f"at least {_level(levels.when.at_least, '')}"] if levels.when.at_least is not None else []
+        ends += [f"less than {_level(levels.when.less_than, '')}"] if levels.when.less_than is not None else []
         span += [f"while {_name(levels.when.measure)} is {listed(ends)}"]
     values = [f"{_name(name)} {_level(value, unit)}" for name, value in levels.at.items()]
     return (f"{' '.join(span)}: " if span else "") + ", ".join(values)

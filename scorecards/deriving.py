@@ -19,7 +19,7 @@ def needs(kpi: Kpi) -> set[str]:
     followed = {
         number.kpi
         for entry in kpi.levels
-        for number in entry.at.values()
+        for number in (*entry.at.values(), *((entry.when.at_least, entry.when.less_than) if entry.when is not None else ()))
         if isinstance(number, LevelShare) and number.kpi is not None
     }
     return followed | rests_on(kpi)
@@ -156,9 +156,10 @@ def _share_met(rule: ShareMet, scope: Scope, verdicts: Mapping[tuple[str, Scope]
     counted = [one for one in judged if one is not None]
     if not counted:
         return Measured("no_volume", numerator=0, denominator=0, note=f"no scope of {rule.of} was judged")
-    return Measured(
-        "measured", numerator=sum(counted), denominator=len(counted), value=Fraction(100 * sum(counted), len(counted)), n=len(counted)
-    )
+    met, of = sum(counted), len(counted)
+    if rule.give == "percent":
+        return Measured("measured", numerator=met, denominator=of, value=Fraction(100 * met, of), n=of)
+    return Measured("measured", value=Fraction(met if rule.give == "met" else of - met), n=of, note=f"of {of} scopes of {rule.of}")
 
 
 def _across(rule: Across, scope: Scope, verdicts: Mapping[tuple[str, Scope], Judged]) -> Measured:

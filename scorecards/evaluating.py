@@ -801,7 +801,7 @@ def unit_of(name: str, kpis: Mapping[str, Kpi]) -> str:
         kpi = kpis[name]
         if kpi.unit is not None:
             return kpi.unit
-        if kpi.value.kind in _PERCENT and not is_mean_of_means(kpi):
+        if kpi.value.kind in _PERCENT and not is_amount(kpi):
             return "percent"
         rests_on_one = kpi.value.moving_mean or kpi.value.across
         name = rests_on_one.of if rests_on_one is not None else ""
@@ -890,8 +890,10 @@ def _times(kpi: Kpi) -> Decimal | None:
     return Decimal(1) if kpi.value.mean is not None else Decimal(100) if kpi.value.kind in _PERCENT else None
 
 
-def is_mean_of_means(kpi: Kpi) -> bool:
-    """Whether its intervals give an amount per unit and no percentage."""
+def is_amount(kpi: Kpi) -> bool:
+    """Whether its intervals give an amount per unit, or its scopes a number, and no percentage."""
+    if kpi.value.share_met is not None:
+        return kpi.value.share_met.give != "percent"
     return kpi.value.intervals is not None and kpi.value.intervals.take == "mean" and kpi.value.intervals.mean is not None
 
 

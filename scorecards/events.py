@@ -80,29 +80,33 @@ def count(
     unfinished: dict[str, None] = {}
     measured = {on for period in periods for on in period.dates()}
     for name, how in declared.items():
-        lasts = duration_in(how, calendars, stopped)
-        wanted: list[Event] = []
+        lasts = duration_in(how, calendars, stopped, lambda site, name=name: zone_of(name, site))  # type: ignore[misc]
+        wanted: list[tuple[Event, date | None]] = []
         for event in events:
             if event.kind != how.kind:
                 continue
             used |= {(kind, event.site, event.event_id) for kind in how.pauses} & stopped.keys()
             if not _is_wanted(how, event):
                 continue
-            if event.ended_at is None and _needs_end(how):
+            if how.at == "period_end":
+                aged = _open_at_the_end(event, periods, zone_of(name, event.site))
+                wanted += [(one, on) for one, on in aged if _is_inside(how, one, lasts)]
+            elif event.ended_at is None and _needs_end(how):
                 unfinished[event.event_id] = None
             elif _is_inside(how, event, lasts):
-                wanted.append(event)
+                wanted.append((event, None))
         if how.overlap == "once":
             # The stretches of several events have no pauses left, and are no single events.
-            wanted, lasts = _together(wanted, how, stopped), duration_in(how, calendars)
+            wanted = [(one, None) for one in _together([event for event, _ in wanted], how, stopped)]
+            lasts = duration_in(how, calendars)
         if how.at == "each_day":
-            wanted = [part for event in wanted for part in _by_day(event, zone_of(name, event.site))]
-        for event in wanted:
+            wanted = [(part, None) for event, _ in wanted for part in _by_day(event, zone_of(name, event.site))]
+        for event, at_end_of in wanted:
             amount = _amount(how, event, lasts)
             moment = event.ended_at if how.at == "end" else event.started_at
             if amount is None or moment is None:
                 continue
-            on = moment.astimezone(zone_of(name, event.site)).date()
+            on = moment.astimezone(zone_of(name, event.site)).date() if at_end_of is None else at_end_of
             if on not in measured:
                 continue
             key = (name, event.site, event.dimensions, on)
@@ -151,31 +155,63 @@ def _by_day(event: Event, zone: ZoneInfo) -> list[Event]:
     return [replace(event, started_at=begins, ended_at=ends) for begins, ends in itertools.pairwise(moments)]
 
 
-def duration_in(
-    how: FromEvents, calendars: Mapping[str, Calendar], stopped: Mapping[tuple[str, str, str], list[Pause]] = MappingProxyType({})
-) -> Callable[[Event], Fraction | None]:
-    """How long an event lasted, in seconds: around the clock, or in a calendar's business time, without its pauses.
+def _open_at_the_end(event: Event, periods: Sequence[Period], zone: ZoneInfo) -> list[tuple[Event, date]]:
+    """The event as it stands at the end of every period in which it is still open, with the period's last day."""
+    found = []
+    for period in periods:
+        _, ends = period.instants(zone)
+        if event.started_at < ends and (event.ended_at is None or event.ended_at >= ends):
+            found.append((replace(event, ended_at=ends), period.last_on))
+    return found
 
-    ``stopped`` are the pauses by their kind, site and the number of the event whose clock they stop.
+
+Lasts = Callable[[Event, str], Fraction | None]
+"""How long an event lasted in a unit; ``None`` while it goes on."""
+
+
+def duration_in(
+    how: FromEvents,
+    calendars: Mapping[str, Calendar],
+    stopped: Mapping[tuple[str, str, str], list[Pause]] = MappingProxyType({}),
+    zone_of: Callable[[str], ZoneInfo] = lambda _site: ZoneInfo("UTC"),
+) -> Lasts:
+    """How long an event lasted: around the clock, or in a calendar's business time, without its pauses; or in dates.
+
+    ``stopped`` are the pauses by their kind, site and the number of the event whose clock they stop; ``zone_of`` a site's
+    zone, for dates that no calendar has one for.
     """
 
     def pauses(event: Event) -> list[Pause]:
         return [one for kind in how.pauses for one in stopped.get((kind, event.site, event.event_id), ())]
 
-    if how.calendar is None:
-        return lambda event: (
-            None
-            if event.ended_at is None
-            else sum((_seconds(ends - begins) for begins, ends in _stretches(event, pauses(event))), Fraction(0))
-        )
-    calendar = calendars.get(how.calendar)
-    if calendar is None:
+    calendar = calendars.get(how.calendar) if how.calendar is not None else None
+    if how.calendar is not None and calendar is None:
         msg = f"durations are counted in the calendar {how.calendar!r}, which was not handed in"
         raise CannotCompute(msg, f"Put {how.calendar}.yaml beside the contract.")
-    clock = business_time.clock(calendar)
-    return lambda event: (
-        None if event.ended_at is None else _seconds(clock.elapsed(event.started_at, event.ended_at, pauses(event)))
-    )
+    clock = business_time.clock(calendar) if calendar is not None else None
+
+    def lasted(event: Event, unit: str) -> Fraction | None:
+        if event.ended_at is None:
+            return None
+        if unit in _SECONDS and clock is not None:
+            return _seconds(clock.elapsed(event.started_at, event.ended_at, pauses(event))) / _SECONDS[unit]
+        if unit in _SECONDS:
+            return sum((_seconds(ends - begins) for begins, ends in _stretches(event, pauses(event))), Fraction(0)) / _SECONDS[unit]
+        if clock is None:
+            if unit == "working_days":
+                msg = f"the working days of {how.kind} are those of a calendar, and none is named"
+                raise CannotCompute(msg, "Write calendar beside it.")
+            zone = zone_of(event.site)
+            return Fraction((event.ended_at.astimezone(zone).date() - event.started_at.astimezone(zone).date()).days)
+        first, last = clock.local_date(event.started_at), clock.local_date(event.ended_at)
+        if unit == "calendar_days":
+            return Fraction((last - first).days)
+        return Fraction(clock.working_days_between(first + _DAY, last + _DAY))
+
+    return lasted
+
+
+_DAY = timedelta(days=1)
 
 
 def _stretches(event: Event, pauses: Sequence[Pause]) -> list[tuple[datetime, datetime]]:
@@ -198,7 +234,7 @@ def _seconds(span: timedelta) -> Fraction:
 
 
 def _needs_end(how: FromEvents) -> bool:
-    return how.at != "start" or how.overlap == "once" or how.take in _SECONDS or any(one.of != "value" for one in how.only)
+    return how.at != "start" or how.overlap == "once" or how.take not in ("count", "value") or any(one.of != "value" for one in how.only)
 
 
 def _is_wanted(how: FromEvents, event: Event) -> bool:
@@ -209,27 +245,25 @@ def _is_wanted(how: FromEvents, event: Event) -> bool:
     )
 
 
-def _is_inside(how: FromEvents, event: Event, lasts: Callable[[Event], Fraction | None]) -> bool:
+def _is_inside(how: FromEvents, event: Event, lasts: Lasts) -> bool:
     """Whether the event, as a whole, lies in every range."""
     for one in how.only:
         number = Fraction(event.value) if one.of == "value" and event.value is not None else None
         if one.of != "value":
-            seconds = lasts(event)
-            number = None if seconds is None else seconds / _SECONDS[one.of]
+            number = lasts(event, one.of)
         if number is None or not _inside(one, number):
             return False
     return True
 
 
-def _amount(how: FromEvents, event: Event, lasts: Callable[[Event], Fraction | None]) -> Exact | None:
+def _amount(how: FromEvents, event: Event, lasts: Lasts) -> Exact | None:
     """What the event, or a part of it, counts for."""
     if how.take == "count":
         amount: Fraction | None = Fraction(1)
     elif how.take == "value":
         amount = None if event.value is None else Fraction(event.value)
     else:
-        seconds = lasts(event)
-        amount = None if seconds is None else seconds / _SECONDS[how.take]
+        amount = lasts(event, how.take)
     if amount is not None and how.value_percent:
         amount = None if event.value is None else amount * Fraction(event.value) / 100
     return amount if amount is None or amount.denominator != 1 else int(amount)

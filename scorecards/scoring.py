@@ -165,16 +165,14 @@ def levels_in_force(
         found["target"] = Fraction(kpi.target) * times
     own = dict(scope)
     for entry in kpi.levels:
-        if not _holds(entry, on, own, volume):
+        if not _holds(entry, on, own, volume, result):
             continue
         for name, number in entry.at.items():
-            if isinstance(number, LevelShare):
-                whole = volume(number.of) if number.of is not None else result(number.kpi or "")
+            point = _point(number, volume, result)
+            if point is None:
                 found.pop(name, None)
-                if whole is not None:
-                    found[name] = Fraction(number.percent) / 100 * whole
             else:
-                found[name] = Fraction(number) * times
+                found[name] = point if isinstance(number, LevelShare) else point * times
     return found
 
 
@@ -215,7 +213,15 @@ def has_conditions(kpi: Kpi) -> bool:
     )
 
 
-def _holds(entry: Levels, on: date, own: Mapping[str, str], volume: Callable[[str], Fraction | None]) -> bool:
+def _holds(
+    entry: Levels,
+    on: date,
+    own: Mapping[str, str],
+    volume: Callable[[str], Fraction | None],
+    result: Callable[[str], Fraction | None],
+) -> bool:
+    if entry.months and on.month not in entry.months:
+        return False
     if entry.from_ is not None and on < entry.from_:
         return False
     if entry.until is not None and on >= entry.until:
@@ -228,11 +234,23 @@ def _holds(entry: Levels, on: date, own: Mapping[str, str], volume: Callable[[st
         size = volume(entry.when.measure)
         if size is None:
             return False
-        if entry.when.at_least is not None and size < Fraction(entry.when.at_least):
-            return False
-        if entry.when.less_than is not None and size >= Fraction(entry.when.less_than):
-            return False
+        for end, is_low in ((entry.when.at_least, True), (entry.when.less_than, False)):
+            if end is None:
+                continue
+            point = _point(end, volume, result)
+            if point is None or (size < point) is is_low:
+                return False
     return True
+
+
+def _point(
+    number: Decimal | LevelShare, volume: Callable[[str], Fraction | None], result: Callable[[str], Fraction | None]
+) -> Fraction | None:
+    """A number, or the share of another figure that it is; ``None`` where that figure is missing."""
+    if not isinstance(number, LevelShare):
+        return Fraction(number)
+    whole = volume(number.of) if number.of is not None else result(number.kpi or "")
+    return None if whole is None else Fraction(number.percent) / 100 * whole
 
 
 def judge(

@@ -23,6 +23,7 @@ measures:
   audited: {}
   correct: {part_of: audited}
   missed: {may_be_negative: true}
+  open_long: {events: {kind: ticket, at: period_end, calendar: office, only: [{of: working_days, more_than: 20}]}}
   open_minutes: {time: {take: minutes, calendar: office}}
   down: {part_of: open_minutes, events: {kind: outage, take: minutes, calendar: office, at: each_day, overlap: once}}
   hours: {events: {kind: ticket, take: hours, calendar: office, pauses: [waiting, ordered]}}
@@ -37,6 +38,14 @@ kpis:
   up: {title: Up, value: {ratio: {of: {plus: [open_minutes], minus: [down]}, to: open_minutes}}, target: 99, no_volume: not_judged}
   year: {title: Year to date, value: {moving_mean: {of: up, since: review, by: counts}}}
   better: {title: Better than last year, value: {derived: {difference: [{kpi: up}, {previous: up, back: 12}]}}}
+  old: {title: Open for more than a month, value: {count: open_long}, better: lower, target: 0}
+  failed: {title: Sites that failed, value: {share_met: {of: missed, give: missed}}, for_each: [], better: lower, target: 1}
+  bound:
+    title: Bound up to the forecast
+    value: {ratio: {of: down, to: open_minutes}}
+    better: lower
+    no_volume: not_judged
+    levels: [{months: [11, 12], when: {measure: hours, less_than: {percent: 110, of: down}}, at: {target: 5}}]
   errors: {title: Mean error rate, value: {intervals: {ratio: {of: correct, to: audited}, take: mean, no_volume: 0}}, zone: site}
 scoring: {allocation: {in_all: 100, to_one: 60}}
 relief: [{cause: storm, effect: lower_target, levels: {accuracy: {target: 90}, missed: {target: 5}}}, {cause: strike, effect: drop_span}]
@@ -98,6 +107,12 @@ def test_a_sound_contract_has_no_findings() -> None:
         ("rate: 0.9", "rate: 0", "$.money.rates.USD.rate", "cannot be a rate"),
         ("rate: 0.9", "rate: dollar", "$.money.rates.USD.rate", "is no measure"),
         ("value: {count: missed}", "value: {sum: invoice}, for_each: []", "$.kpis.missed.value", "in several currencies"),
+        ("at: period_end, calendar: office,", "at: period_end,", "$.measures.open_long.events.calendar", "those of a calendar"),
+        ("at: period_end,", "at: period_end, pauses: [waiting],", "$.measures.open_long.events.pauses", "a pause stops a clock"),
+        ("at: period_end,", "at: period_end, overlap: once,", "$.measures.open_long.events.overlap", "one by one"),
+        ("{percent: 110, of: down}", "{percent: 110, of: forecast}", "$.kpis.bound.levels[0].when", "'forecast' is no measure"),
+        ("{percent: 110, of: down}", "{percent: 110, kpi: uptime}", "$.kpis.bound.levels[0].when", "'uptime' is no KPI"),
+        ("{percent: 110, of: down}", "{percent: 110, kpi: bound}", "$.kpis.bound.value", "computed from each other"),
         ("effect: drop_span", "effect: lower_target", "$.relief[1].levels", "does not say to what"),
         ("effect: lower_target, levels", "effect: drop_period, levels", "$.relief[0].levels", "eases none"),
         ("cause: strike", "cause: storm", "$.relief[0].cause", "two kinds of relief"),
@@ -162,6 +177,9 @@ def test_every_part_is_read_aloud() -> None:
         "the up of 12 periods before",
         "the mean over intervals, each counting once, of correct out of audited, in percent, one without volume counting as 0",
         "One USD is 0.9 EUR, by the rate of the central bank.",
+        "at the end of each period in which it is open, in the business time of office, only with working days of more than 20",
+        "the number of scopes in which missed misses its target",
+        "in November and December while hours is less than 110 % of down: target 5",
         "of which at most 150 % in all and at most 40 % to one KPI may be allotted",
     ):
         assert sentence in text, text
