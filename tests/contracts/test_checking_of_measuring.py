@@ -112,7 +112,7 @@ def test_a_sound_contract_has_no_findings() -> None:
         ("at: period_end,", "at: period_end, overlap: once,", "$.measures.open_long.events.overlap", "one by one"),
         ("{percent: 110, of: down}", "{percent: 110, of: forecast}", "$.kpis.bound.levels[0].when", "'forecast' is no measure"),
         ("{percent: 110, of: down}", "{percent: 110, kpi: uptime}", "$.kpis.bound.levels[0].when", "'uptime' is no KPI"),
-        ("{percent: 110, of: down}", "{percent: 110, kpi: bound}", "$.kpis.bound.value", "computed from each other"),
+        ("{percent: 110, of: down}", "{percent: 110, kpi: bound}", "$.kpis.bound.value", "computed from itself"),
         ("effect: drop_span", "effect: lower_target", "$.relief[1].levels", "does not say to what"),
         ("effect: lower_target, levels", "effect: drop_period, levels", "$.relief[0].levels", "eases none"),
         ("cause: strike", "cause: storm", "$.relief[0].cause", "two kinds of relief"),
