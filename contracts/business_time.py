@@ -297,7 +297,7 @@ def check(calendar: Calendar) -> list[Finding]:
 # --------------------------------------------------------------------------- the conventions
 
 
-class Conventions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Conventions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """The answers to eight questions that a contract must not leave open. docs/calendars.md works an example of each."""
 
     boundary: Literal["close", "next_opening"] = "close"

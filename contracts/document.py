@@ -23,6 +23,7 @@ from typing import Literal
 
 from msgspec import Struct, field
 
+from contracts.business_time import Conventions
 from contracts.curve import Curve, Mark, Step
 from contracts.errors import RefusedValue
 from contracts.period import calendar_anchor
@@ -1634,6 +1635,8 @@ class Contract(Part, frozen=True, kw_only=True):
     """Periods."""
     reviewed: Review | None = None
     """Review periods, for KPIs that are judged on the counts of all measured periods of one."""
+    conventions: Conventions = Conventions()
+    """The answers to eight questions about business time, wherever this contract counts it: in figures and in deadlines."""
     calendars: list[str] = []
     """Calendars by name: documents of their own."""
     dimensions: list[str] = []

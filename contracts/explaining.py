@@ -13,6 +13,7 @@ from typing import Any
 
 import msgspec
 
+from contracts.business_time import Conventions
 from contracts.curve import Allowance, Curve, Mark, Step
 from contracts.document import (
     Allocation,
@@ -207,6 +208,7 @@ def _opening(contract: Contract) -> list[str]:
         if terms.once_in_months is not None:
             rules.append(f"may come once in {_count(terms.once_in_months, 'month')}")
         lines.append(f"A change of {_names(terms.of, 'or')} {listed(rules)}{_clause(terms.clause)}.")
+    lines += [f"In business time, {sentence}." for sentence in _conventions(contract.conventions)]
     if contract.executed is not None:
         executed = contract.executed
         lines.append(f"The signed paper is {executed.document}; where it contradicts itself, the order is {listed(executed.precedence)}.")
@@ -216,7 +218,7 @@ def _opening(contract: Contract) -> list[str]:
         "signed_on", "executed", "measured", "calendars", "dimensions", "scope", "measures", "kpis", "scoring", "money", "ratchets",
         "rights",
         "relief", "escalation", "forums", "reports", "obligations", "citations", "examples",
-        "reviewed", "announced_on", "amendments",
+        "reviewed", "conventions", "announced_on", "amendments",
     }  # fmt: skip
     lines += [f"Besides, {said}." for said in _also(contract, *known)]
     lines += {
@@ -227,6 +229,26 @@ def _opening(contract: Contract) -> list[str]:
     used = ("each", "anchor_day", "anchor_month", "first", "amended", "parts")
     lines += [f"Besides, {said}." for said in _also(measured, *used)]
     return lines
+
+
+_CONVENTIONS = {
+    ("boundary", "next_opening"): "time that is used up at a close ends with the next opening",
+    ("day_zero", "next_working_day"): "a notice on a day that is not worked counts as given on the next working day",
+    ("dst", "wall_clock"): "nights in which the clocks change count as the clocks show",
+    ("nonexistent", "skip"): "a local time that the clocks jump over does not take place",
+    ("nonexistent", "first_after"): "a local time that the clocks jump over is the first moment after",
+    ("ambiguous", "second"): "a local time that comes twice is the second",
+    ("reversed", "negative"): "an interval that ends before it begins counts below zero",
+    ("reversed", "error"): "an interval that ends before it begins is refused",
+    ("overnight", "start_date"): "a night shift belongs to the date on which it begins",
+    ("overnight", "cut_at_midnight"): "a night shift is cut at midnight, and each part follows its own date",
+    ("day", "keep_time"): "a deadline in days ends at the hour at which it began",
+}
+
+
+def _conventions(conventions: Conventions) -> list[str]:
+    """What the contract says otherwise than business time is counted by default."""
+    return [sentence for (name, value), sentence in _CONVENTIONS.items() if getattr(conventions, name) == value]
 
 
 def _scope(contract: Contract) -> list[str]:

@@ -17,7 +17,7 @@ from types import MappingProxyType
 from zoneinfo import ZoneInfo
 
 from contracts import business_time
-from contracts.business_time import Calendar, Pause
+from contracts.business_time import DEFAULT_CONVENTIONS, Calendar, Conventions, Pause
 from contracts.document import Contract, EventFilter, FromEvents
 from contracts.errors import CannotCompute
 from contracts.period import Period, local_midnight
@@ -80,7 +80,7 @@ def count(
     unfinished: dict[str, None] = {}
     measured = {on for period in periods for on in period.dates()}
     for name, how in declared.items():
-        lasts = duration_in(how, calendars, stopped, lambda site, name=name: zone_of(name, site))  # type: ignore[misc]
+        lasts = duration_in(how, calendars, stopped, lambda site, name=name: zone_of(name, site), contract.conventions)  # type: ignore[misc]
         wanted: list[tuple[Event, date | None]] = []
         for event in events:
             if event.kind != how.kind:
@@ -98,7 +98,7 @@ def count(
         if how.overlap == "once":
             # The stretches of several events have no pauses left, and are no single events.
             wanted = [(one, None) for one in _together([event for event, _ in wanted], how, stopped)]
-            lasts = duration_in(how, calendars)
+            lasts = duration_in(how, calendars, conventions=contract.conventions)
         if how.at == "each_day":
             wanted = [(part, None) for event, _ in wanted for part in _by_day(event, zone_of(name, event.site))]
         for event, at_end_of in wanted:
@@ -174,11 +174,12 @@ def duration_in(
     calendars: Mapping[str, Calendar],
     stopped: Mapping[tuple[str, str, str], list[Pause]] = MappingProxyType({}),
     zone_of: Callable[[str], ZoneInfo] = lambda _site: ZoneInfo("UTC"),
+    conventions: Conventions = DEFAULT_CONVENTIONS,
 ) -> Lasts:
     """How long an event lasted: around the clock, or in a calendar's business time, without its pauses; or in dates.
 
     ``stopped`` are the pauses by their kind, site and the number of the event whose clock they stop; ``zone_of`` a site's
-    zone, for dates that no calendar has one for.
+    zone, for dates that no calendar has one for; ``conventions`` are the contract's, by which business time is counted.
     """
 
     def pauses(event: Event) -> list[Pause]:
@@ -188,7 +189,7 @@ def duration_in(
     if how.calendar is not None and calendar is None:
         msg = f"durations are counted in the calendar {how.calendar!r}, which was not handed in"
         raise CannotCompute(msg, f"Put {how.calendar}.yaml beside the contract.")
-    clock = business_time.clock(calendar) if calendar is not None else None
+    clock = business_time.clock(calendar, conventions) if calendar is not None else None
 
     def lasted(event: Event, unit: str) -> Fraction | None:
         if event.ended_at is None:

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from fractions import Fraction
 
 from contracts import business_time
-from contracts.business_time import Calendar
+from contracts.business_time import Calendar, Conventions
 from contracts.document import Contract, FromTime
 from contracts.errors import CannotCompute
 from contracts.period import Period, local_midnight
@@ -41,7 +41,7 @@ def add_time(facts: Facts, contract: Contract, period: Period, calendars: Mappin
             spans: dict[Span, Exact] = {}
             for on in period.dates():
                 until = on + timedelta(days=1)
-                spans[on, until, ""] = _time(how, local_midnight(on, zone), local_midnight(until, zone), calendars)
+                spans[on, until, ""] = _time(how, local_midnight(on, zone), local_midnight(until, zone), calendars, contract.conventions)
             facts.tallies.setdefault(Series(site, name, dimensions), {})[period.from_on] = Tally(
                 total=sum(spans.values()),
                 present=len(spans),
@@ -52,13 +52,15 @@ def add_time(facts: Facts, contract: Contract, period: Period, calendars: Mappin
             )
 
 
-def _time(how: FromTime, begins: datetime, ends: datetime, calendars: Mapping[str, Calendar]) -> Exact:
+def _time(
+    how: FromTime, begins: datetime, ends: datetime, calendars: Mapping[str, Calendar], conventions: Conventions
+) -> Exact:
     lasted = ends - begins
     if how.calendar is not None:
         calendar = calendars.get(how.calendar)
         if calendar is None:
             msg = f"time is counted in the calendar {how.calendar!r}, which was not handed in"
             raise CannotCompute(msg, f"Put {how.calendar}.yaml beside the contract.")
-        lasted = business_time.clock(calendar).elapsed(begins, ends)
+        lasted = business_time.clock(calendar, conventions).elapsed(begins, ends)
     amount = Fraction(lasted // timedelta(microseconds=1), 1_000_000 * _SECONDS[how.take])
     return int(amount) if amount.denominator == 1 else amount

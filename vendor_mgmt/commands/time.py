@@ -16,7 +16,7 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, Literal, NoReturn, ParamSpec, TypeVar, get_args, get_origin, get_type_hints
+from typing import Any, Literal, NoReturn, ParamSpec, TypeVar, cast, get_args, get_origin, get_type_hints
 from zoneinfo import ZoneInfo
 
 import click
@@ -25,6 +25,7 @@ import msgspec
 from contracts import business_time, public_holidays, reading
 from contracts.business_time import Calendar, Clock, Conventions, Pause, Roll, Span
 from contracts.errors import ContractError, Finding, RefusedValue, has_errors, render
+from contracts.including import read_contract
 from contracts.period import (
     PartPeriods,
     Period,
@@ -39,6 +40,7 @@ from contracts.period import (
     zone_named,
 )
 from contracts.recurring_interval import RecurringInterval
+from vendor_mgmt.commands.contract_files import beside
 from vendor_mgmt.jobs import recurrence
 
 SCHEMA = "time/1"
@@ -223,10 +225,16 @@ def _with_conventions(function: Callable[P, R]) -> Callable[P, R]:
     def with_conventions(*args: P.args, **kwargs: P.kwargs) -> R:
         given = {name: kwargs.pop(f"convention_{name}") for name in Conventions.__struct_fields__}
         chosen = {name: value for name, value in given.items() if value is not None}
-        kwargs["conventions"] = Conventions(**chosen)  # type: ignore[arg-type] # click has checked the words
+        contract = cast("Path | None", kwargs.pop("contract"))
+        # A reversed interval is a slip of the hand here, unless the contract or the call says what it comes to.
+        agreed = _conventions_of(contract) if contract is not None else Conventions(reversed="error")
+        kwargs["conventions"] = msgspec.structs.replace(agreed, **chosen)
         return function(*args, **kwargs)
 
     decorated: Callable[..., R] = with_conventions
+    decorated = click.option(
+        "--contract", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Count by the conventions of this contract."
+    )(decorated)
     types = get_type_hints(Conventions)
     for field in reversed(msgspec.structs.fields(Conventions)):
         default = "error" if field.name == "reversed" else field.default or "as the calendar says"
@@ -234,10 +242,18 @@ def _with_conventions(function: Callable[P, R]) -> Callable[P, R]:
             f"--{field.name.replace('_', '-')}",
             f"convention_{field.name}",
             type=click.Choice(_choices(types[field.name])),
-            default="error" if field.name == "reversed" else None,
+            default=None,
             help=f"{_CONVENTION_HELP[field.name]} Default: {default}.",
         )(decorated)
     return decorated
+
+
+def _conventions_of(file: Path) -> Conventions:
+    """The conventions of a contract, whose other parts are of no interest here."""
+    contract = read_contract(file.read_bytes(), name=file.name, files=beside(file))
+    if contract.document is None:
+        raise Unusable(render(contract.findings))
+    return contract.document.conventions
 
 
 _CONVENTION_HELP = {

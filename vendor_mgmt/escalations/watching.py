@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from contracts import queries as contract_queries
-from contracts.business_time import Calendar, Clock, clock
+from contracts.business_time import Calendar, Clock, Conventions, clock
 from contracts.document import Contract, Kpi
 from contracts.reading import read, write
 from scorecards.measurement import exact_number
@@ -51,13 +51,13 @@ async def business_calendar(connection: Connection, contract: Contract, at: date
         )
     else:
         stored = await contract_queries.calendar(connection, code)
-    return code, _clock(stored.text)
+    return code, _clock(stored.text, contract.conventions)
 
 
 @functools.lru_cache(maxsize=256)
-def _clock(text: str) -> Clock:
+def _clock(text: str, conventions: Conventions) -> Clock:
     """The clock of a calendar's text, which is never changed: one that remembers which days it has worked out."""
-    return clock(read(text, Calendar).required())
+    return clock(read(text, Calendar).required(), conventions)
 
 
 async def watch(
@@ -79,7 +79,7 @@ async def watch(
     if not rules:
         return []
     calendar, working = await business_calendar(connection, contract, at)
-    policy = of_contract.policy_of(contract.escalation, calendar=calendar)
+    policy = of_contract.policy_of(contract.escalation, calendar=calendar, conventions=contract.conventions)
     clocks = Calendars(vendor=working, client=working)
     told_from = working.add_days(at, VENDOR_TOLD_AFTER_DAYS)
     return [
