@@ -126,6 +126,7 @@ class _Handler(BaseHTTPRequestHandler):
         if script.get("etag") and self.headers.get("if-none-match") == script["etag"]:
             self.answer(b"", status=304)
             return
+        time.sleep(script.get("page_delay", 0))
         body, status, headers = self.page(script, query)
         self.answer(body, status, headers | ({"ETag": script["etag"]} if script.get("etag") else {}))
 
@@ -194,6 +195,14 @@ class _Handler(BaseHTTPRequestHandler):
                 time.sleep(0.05)
         elif fault["fault"] == "body":
             self.answer(fault["body"], content_type=fault.get("type", "text/html"))
+        elif fault["fault"] == "says less":
+            body = fault["body"]
+            self.send_response(200)
+            self.send_header("content-type", "application/json")
+            self.send_header("content-length", str(len(body) - fault["bytes"]))
+            self.end_headers()
+            self.wfile.write(body)
+            self.close_connection = True
         elif fault["fault"] == "bomb":
             self.answer(gzip.compress(b" " * 30_000_000), headers={"Content-Encoding": "gzip"})
         return True

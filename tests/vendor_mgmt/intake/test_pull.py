@@ -170,6 +170,36 @@ async def test_a_connection_that_drops_keeps_the_rows_that_came_and_says_what_is
     assert (rest.state, rest.added, rest.unchanged, rest.watermark_on) == ("done", 4, 6, TODAY)
 
 
+async def test_an_answer_longer_than_it_says_is_used_as_far_as_it_says_and_read_again(api: Any) -> None:
+    rows = [row(back) for back in range(5, 0, -1)]
+    lying = {"fault": "says less", "body": json.dumps({"data": rows, "next": None}).encode(), "bytes": 40}
+    api.script(rows=rows, paging="cursor", faults=[lying] * 3)
+    await source(api)
+    half = await pulled()
+    assert (half.state, half.is_complete, half.added) == ("partial", False, 8)
+    rest = await pulled()
+    assert (rest.state, rest.added) == ("done", 2)
+
+
+async def test_a_source_that_hangs_is_left_after_its_time_and_the_pages_before_count(api: Any) -> None:
+    hanging = {"fault": "hang", "seconds": 3}
+    api.script(rows=[row(back) for back in range(150, 0, -1)], paging="cursor", faults=[None, hanging, hanging, hanging])
+    await source(api, reader={"limits": {"attempts": 2, "patience_s": 2, "page_s": 0.4}})
+    found = await pulled()
+    assert (found.state, found.added) == ("partial", 200)
+    assert "Page 2 could not be had" in found.findings[0]
+    assert "did not answer in time" in found.findings[0]
+
+
+async def test_a_page_that_is_repeated_for_ever_ends_the_reading_and_doubles_nothing(api: Any) -> None:
+    same = {"data": [row(2), row(1)]}
+    api.script(bodies=[same] * 50, paging="page")
+    await source(api, reader={"paging": {"type": "page_number"}})
+    found = await pulled()
+    assert (found.state, found.is_complete, found.added) == ("partial", False, 4)
+    assert "the same page again and again" in found.findings[0]
+
+
 async def test_a_page_that_cannot_be_had_is_named(api: Any) -> None:
     api.script(rows=[row(back) for back in range(250, 0, -1)], paging="cursor", faults=[None, None, 500, 500, 500])
     await source(api)

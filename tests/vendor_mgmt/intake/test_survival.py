@@ -6,6 +6,7 @@ The long trial is the same with more rounds and rows: tests/soak/test_pull_survi
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import os
 import random
@@ -18,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import asyncpg
+import pytest
 
 from contracts import queries as contracts
 from tests.agreeing import agree
@@ -178,3 +180,68 @@ async def equals_a_clean_pull(url: str, rows: list[dict[str, Any]]) -> None:
 
 async def test_a_pull_survives_the_death_of_its_worker_of_its_source_and_of_the_database(database_url: str, api: Any) -> None:
     await survive(database_url, api, rounds=3, rows=5_000, seed=7, victims=("worker", "source", "database"), pull_s=0.6)
+
+
+async def pulls(url: str) -> list[tuple[int, str]]:
+    return [(row["attempt"], row["state"]) for row in await ask(url, "SELECT attempt, state FROM pull ORDER BY id")]
+
+
+async def until(url: str, query: str, wanted: Any) -> None:
+    deadline = time.monotonic() + 60
+    while (found := (await ask(url, query))[0][0]) != wanted:
+        assert time.monotonic() < deadline, f"{query}: {found!r} instead of {wanted!r}"
+        await asyncio.sleep(0.05)
+
+
+async def test_a_worker_that_freezes_past_its_lease_and_wakes_up_again_has_no_second_effect(database_url: str, api: Any) -> None:
+    await prepare(database_url, api.url)
+    rows = rows_of(1_000, 1)
+    api.script(rows=rows, paging="cursor", page_size=100, page_delay=0.15)
+    frozen = Worker(database_url)
+    second: Worker | None = None
+    try:
+        run = await begin_pull(database_url)
+        await until(database_url, "SELECT count(*) > 1 FROM pull_answer", wanted=True)
+        frozen.process.send_signal(signal.SIGSTOP)
+        second = Worker(database_url)
+        assert await finished(database_url, run) == "done"
+        frozen.process.send_signal(signal.SIGCONT)
+        # It notices that the run is no longer its own, and says so about its attempt.
+        await until(database_url, "SELECT state FROM pull WHERE attempt = 1", "failed")
+        assert await pulls(database_url) == [(1, "failed"), (2, "done")]
+        await equals_a_clean_pull(database_url, rows)
+    finally:
+        frozen.process.send_signal(signal.SIGCONT)
+        frozen.kill()
+        if second is not None:
+            second.kill()
+
+
+@pytest.mark.parametrize("processes", [2, 4])
+async def test_several_processes_pull_each_due_instant_once(database_url: str, api: Any, processes: int) -> None:
+    await prepare(database_url, api.url)
+    rows = rows_of(300, 1)
+    api.script(rows=rows, paging="cursor", page_size=100)
+    workers = [Worker(database_url) for _ in range(processes)]
+    try:
+        reader = {"type": "http_json", "url": api.url, "rows": "data", "paging": {"type": "cursor"}}
+        schedule = {"rule": "FREQ=MINUTELY", "zone": "UTC", "catch_up": "all", "overlap": "queue"}
+        document = {"source": "s", "owner": "o", "reader": reader, "mapping": MAPPING, "schedule": schedule}
+        async with pool(database_url, size_max=2), transaction() as connection:
+            # Five minutes of it are to be made up for, and all processes see that at the same time.
+            await queries.save_source(connection, json.dumps(document).encode(), now=datetime.now(UTC) - timedelta(minutes=5))
+        await until(database_url, "SELECT count(*) >= 5 FROM run WHERE state = 'done'", wanted=True)
+        await ask(database_url, "UPDATE schedule SET enabled = false RETURNING id")
+        await until(database_url, "SELECT count(*) FROM run WHERE state IN ('queued', 'running')", 0)
+    finally:
+        for worker in workers:
+            worker.kill()
+    runs_made = await ask(database_url, "SELECT due_at, state, attempt, worker FROM run ORDER BY due_at")
+    # Every instant of the schedule once, and each done at its first attempt.
+    gaps = {(later["due_at"] - earlier["due_at"]).total_seconds() for earlier, later in itertools.pairwise(runs_made)}
+    assert gaps == {60.0}
+    assert {(row["state"], row["attempt"]) for row in runs_made} == {("done", 1)}
+    # The first one stored everything, and none of the others anything.
+    added = [row["added"] for row in await ask(database_url, "SELECT added FROM pull ORDER BY id")]
+    assert added == [len(rows)] + [0] * (len(added) - 1)
+    await equals_a_clean_pull(database_url, rows)

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 import os
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from vendor_mgmt.intake.window import next_window, reread_from
+from vendor_mgmt.jobs.recurrence import Recurrence, due_between
 
 CASES = Path(os.environ.get("VENDOR_MGMT_TEST_SHARED", Path(__file__).parents[4] / "shared")) / "cases" / "time-and-escalation.json"
 
@@ -94,3 +96,27 @@ def test_published_cases_of_incremental_pulls(case: Any) -> None:
                 written.append((value, f"{value}_updated_{number}" if is_known else str(value)))
         last = first + timedelta(days=run[-1])
     assert sorted(text for _, text in written) == sorted(case["expected"]["rows_written"])
+
+
+@pytest.mark.parametrize("zone", ["Europe/Lisbon", "America/New_York", "Africa/Cairo", "Asia/Manila", "Australia/Lord_Howe"])
+@pytest.mark.parametrize("at", ["BYHOUR=0;BYMINUTE=0", "BYHOUR=0;BYMINUTE=30", "BYHOUR=1;BYMINUTE=30", "BYHOUR=2;BYMINUTE=30"])
+def test_across_every_change_of_clocks_of_two_years_windows_leave_no_day_out_and_read_none_twice(zone: str, at: str) -> None:
+    """As a pull works its window out: from when the schedule fell due, on the clocks of its zone."""
+    rule = Recurrence(rrule=f"FREQ=DAILY;{at};BYSECOND=0", zone=zone, starts=datetime(2025, 12, 1))  # noqa: DTZ001 - local
+    clocks = ZoneInfo(zone)
+    fallen_due = due_between(rule, datetime(2025, 12, 31, tzinfo=clocks), datetime(2027, 12, 31, 23, 59, tzinfo=clocks))
+    watermark, read, fired_on = date(2025, 12, 31), list[date](), list[date]()
+    for due_at in fallen_due:
+        today = due_at.astimezone(clocks).date()
+        fired_on.append(today)
+        found = next_window(
+            watermark_on=watermark, until_on=today, restates_days=0, repairs_days=62, first_day=None, oldest_refused_on=None
+        )
+        assert found.window_from is not None
+        read += [found.window_from + timedelta(days=i) for i in range((found.window_until - found.window_from).days)]
+        watermark = found.window_until
+    every_day = [date(2025, 12, 31) + timedelta(days=i) for i in range((date(2027, 12, 31) - date(2025, 12, 31)).days)]
+    assert read == every_day
+    # Once on each local date, also on those that lack the hour and those that have it twice.
+    assert fired_on == sorted(set(fired_on))
+    assert set(fired_on) >= set(every_day[1:])
