@@ -19,6 +19,7 @@ from msgspec import Struct, structs
 from scorecards import charts, explaining, formats
 from scorecards.scorecard import (
     Commentary,
+    Difference,
     Feed,
     KpiResult,
     Line,
@@ -39,7 +40,7 @@ EDITIONS: tuple[Edition, ...] = get_args(Edition)
 
 Tone = Literal["good", "bad", "none", "plain"]
 
-DESIGN = "3"
+DESIGN = "4"
 """Raised with any change that lets the same scorecard look different."""
 
 _MARKS = {
@@ -309,6 +310,25 @@ class AppendixRow(Struct, frozen=True, kw_only=True):
     reached: str
 
 
+class DifferenceRow(Struct, frozen=True, kw_only=True):
+    subject: str
+    """Empty where it is that of the row before."""
+    figure: str
+    before: str
+    after: str
+    change: str
+
+
+class Changes(Struct, frozen=True, kw_only=True):
+    """What a revision changes against the one that was issued."""
+
+    title: str
+    intro: str
+    before: str
+    """The heading of what was issued."""
+    rows: list[DifferenceRow]
+
+
 class Document(Struct, frozen=True, kw_only=True):
     """The page as a whole."""
 
@@ -329,6 +349,7 @@ class Document(Struct, frozen=True, kw_only=True):
     state: str
     meta: list[Fact]
     verdict: Verdict
+    changes: Changes | None
     table: Table | None
     panels: list[Panel]
     panels_legend: str
@@ -353,7 +374,10 @@ def for_edition(card: Scorecard, edition: Edition) -> Scorecard:
     if edition == "vendor":
         return structs.replace(card, rights=[])
     money_free = [structs.replace(total, **dict.fromkeys(_MONEY_OF_TOTAL)) for total in card.totals]
-    return structs.replace(card, rights=[], lines=[], totals=money_free, credit_this_year=None, money_at_risk=None)
+    revises = card.revises
+    if revises is not None:
+        revises = structs.replace(revises, differences=[one for one in revises.differences if one.figure not in _MONEY_OF_TOTAL])
+    return structs.replace(card, rights=[], lines=[], totals=money_free, credit_this_year=None, money_at_risk=None, revises=revises)
 
 
 def attached(shown: Scorecard) -> bytes:
@@ -400,6 +424,7 @@ def document(card: Scorecard, *, edition: Edition, words: Words, digest: str) ->
         state=words(f"state.{card.state}"),
         meta=_meta(card, words),
         verdict=_verdict(card, main, judged, edition, words),
+        changes=_changes(card, words),
         table=_table(card, main, words) if main else None,
         panels=_panels(card, judged, words),
         panels_legend=words("panels.legend"),
@@ -736,6 +761,8 @@ def _asks(card: Scorecard, missed: Sequence[KpiResult], total: Total | None, edi
     asks = []
     if card.state == "draft":
         asks.append(words(f"ask.draft.{side}"))
+    if card.revises is not None and card.revises.differences:
+        asks.append(words.count("ask.revision", len(card.revises.differences), before=card.revises.revision))
     missing, escalated = _data_asks(card, side, words)
     asks += missing
     if edition != "site" and total is not None and total.net:
@@ -1395,6 +1422,66 @@ def _kpi_title(kpi: str | None, card: Scorecard) -> str:
     if kpi is None:
         return ""
     return next((result.title for result in card.results if result.kpi == kpi and result.title), kpi)
+
+
+# --- what a revision changes ----------------------------------------------------------------------------------------------------
+
+
+def _changes(card: Scorecard, words: Words) -> Changes | None:
+    if card.revises is None:
+        return None
+    rows: list[DifferenceRow] = []
+    last = None
+    for one in card.revises.differences:
+        subject = ""
+        if one.kpi:
+            part = explaining.part_title(one.dimensions, words)
+            subject = formats.shortened(f"{_kpi_title(one.kpi, card)}{f' ({part})' if part else ''}", 90)
+        rows.append(
+            DifferenceRow(
+                subject=subject if subject != last else "",
+                figure=words(f"difference.{one.figure}"),
+                before=_figure_text(one, one.before, words),
+                after=_figure_text(one, one.after, words),
+                change=_figure_change(one, words),
+            )
+        )
+        last = subject
+    causes = ", ".join(words(f"cause.{cause}") for cause in card.revises.causes)
+    return Changes(
+        title=words("changes.title", revision=card.revision),
+        intro=words("changes.intro" if rows else "changes.none", before=card.revises.revision, causes=causes),
+        before=words("changes.before", revision=card.revises.revision),
+        rows=rows,
+    )
+
+
+_IN_WORDS = {"standing": "", "level": "", "status": "status.", "verdict": "verdict."}
+"""Figures that are words: as the contract has them, or under the key that begins so."""
+
+
+def _figure_text(one: Difference, value: str | None, words: Words) -> str:
+    if value is None:
+        return formats.DASH
+    if one.figure in _IN_WORDS:
+        prefix = _IN_WORDS[one.figure]
+        return words.get(f"{prefix}{value}", value) if prefix else formats.shortened(value, 40)
+    number = Decimal(value)
+    other = [Decimal(text) for text in (one.before, one.after) if text is not None and text != value]
+    if one.figure in _MONEY_OF_TOTAL:
+        return formats.money(number, one.unit, words.language)
+    return formats.quantity(number, one.unit, words, most=2, beside=other)
+
+
+def _figure_change(one: Difference, words: Words) -> str:
+    if one.before is None or one.after is None or one.figure in _IN_WORDS:
+        return ""
+    before, after = Decimal(one.before), Decimal(one.after)
+    if one.figure in _MONEY_OF_TOTAL:
+        return formats.money(after - before, one.unit, words.language, sign=True)
+    if one.figure in ("value", "target"):
+        return formats.difference(after, before, one.unit, words)
+    return formats.number(after - before, words.language, most=2, sign=True, beside=(Decimal(0),))
 
 
 # --- relief, tickets, data, words -----------------------------------------------------------------------------------------------

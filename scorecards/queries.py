@@ -17,7 +17,7 @@ import msgspec
 
 from contracts.document import Contract
 from contracts.period import Period
-from scorecards import feeds, measurement_queries, revising
+from scorecards import comparing, feeds, measurement_queries, revising
 from scorecards.evaluating import Planned
 from scorecards.looking_back import measures_of_bases
 from scorecards.measurement import EMPTY, Facts, Relief, Scope, Series, Span, Tally, exact_number
@@ -564,6 +564,9 @@ async def save(
                 replaced.append(own.revision_id or 0)
             elif own.revision is not None:
                 document = msgspec.structs.replace(document, revision=own.revision + 1)
+            if own.standing is not None:
+                issued_as = msgspec.convert(own.standing, Scorecard)
+                document = msgspec.structs.replace(document, revises=comparing.revises(issued_as, document))
             fresh.append((card, own, document))
     if replaced:
         # A draft is no record yet: it is replaced whole.

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     Connection = asyncpg.Connection[Any]
 
-NOT_FIGURES = frozenset(("prepared_at", "data_as_of", "state", "revision", "number", "tickets", "commentary", "feeds"))
+NOT_FIGURES = frozenset(("prepared_at", "data_as_of", "state", "revision", "number", "tickets", "commentary", "feeds", "revises"))
 """Fields that say when a scorecard was made, or what stands beside it, and not what it says."""
 
 

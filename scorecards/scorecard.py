@@ -284,6 +284,35 @@ class StandingBand(Struct, frozen=True, kw_only=True):
     consequence: str | None = None
 
 
+Figure = Literal[
+    "score", "standing", "points", "credit", "bonus", "earned_back", "carried", "net",
+    "value", "numerator", "denominator", "status", "target", "verdict", "level", "kpi_score", "kpi_points",
+]  # fmt: skip
+"""What a difference is about: the whole, its money, or one KPI."""
+
+Cause = Literal["version", "relief", "figures", "earlier"]
+
+
+class Difference(Struct, frozen=True, kw_only=True):
+    """A figure that a revision changes.  Both are plain text, numbers without a unit; ``None``: there was none."""
+
+    kpi: str = ""
+    """Empty where it is about the whole."""
+    dimensions: dict[str, str] = field(default_factory=dict)
+    figure: Figure
+    unit: str = ""
+    before: str | None
+    after: str | None
+
+
+class Revises(Struct, frozen=True, kw_only=True):
+    """The issued revision that this one is to replace, why, and everything that it changes."""
+
+    revision: int
+    causes: list[Cause]
+    differences: list[Difference]
+
+
 class Scorecard(Struct, frozen=True, kw_only=True):
     """The document of one contract, one scope (a site) and one period: what is issued, frozen, shown and verified.
 
@@ -342,6 +371,8 @@ class Scorecard(Struct, frozen=True, kw_only=True):
     """KPIs whose default costs more than score: they get a panel also when they were met."""
     measures: dict[str, list[str]] = field(default_factory=dict)
     """The measures each KPI counts, by KPI, so that a row can name its feeds."""
+    revises: Revises | None = None
+    """What this revision changes; ``None`` for the first one."""
     rights: list[Right] = field(default_factory=list)
     """Rights that arose; they stand in the client's edition only, until the contract's owner releases them."""
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from msgspec import structs
 
+from scorecards import comparing
 from scorecards.scorecard import (
     Commentary,
     Feed,
@@ -1005,12 +1006,25 @@ def everything_missing(**given: Any) -> Scorecard:
     return scorecard(results, **(fields | given))
 
 
+def revised_month(**given: Any) -> Scorecard:
+    """A collapse whose counts were corrected after it was issued: accuracy met after all."""
+    issued = collapsing_site(state="issued")
+    accuracy: dict[str, Any] = {
+        "value": D("95.4"), "numerator": D(4703), "met": True, "score": D(100), "level": None, "points": D(0), "streak": 1,
+    }  # fmt: skip
+    results = [structs.replace(one, **accuracy) if one.kpi == "accuracy" else one for one in issued.results]
+    fields = {"results": results, "score": D("82.4"), "standing": "Approaching target", "revision": issued.revision + 1, **given}
+    revised = structs.replace(issued, **fields)
+    return structs.replace(revised, revises=comparing.revises(issued, revised))
+
+
 STORIES = {
     "good": good_site,
     "collapsing": collapsing_site,
     "tiny": tiny_site,
     "missing-feed": missing_feed,
     "silent-workstream": silent_workstream,
+    "revised": revised_month,
     "relief": relief_month,
     "over-cap": over_cap_month,
 }

@@ -224,6 +224,16 @@ async def test_a_correction_refreshes_a_draft_and_revises_what_was_issued(databa
         kept = await scorecard_queries.scorecard(connection, issued.document.number, 0)
     assert kept is not None
     assert (kept.sha256, kept.state) == (issued.sha256, "issued")
+    assert kept.document.revises is None
+    changes = (await cards())["lisbon", JANUARY].document.revises
+    assert changes is not None
+    assert (changes.revision, changes.causes) == (0, ["figures"])
+    counted = {(one.kpi, one.figure): (one.before, one.after) for one in changes.differences}
+    # 10 of 100 became 97 of 100 on one day of thirty-one.
+    assert counted["accuracy", "numerator"] == ("2920", "3007")
+    assert ("turnaround", "value") not in counted
+    again = await closed(JANUARY)
+    assert {one.outcome for one in again.saved} == {"unchanged"}
     with pytest.raises(asyncpg.RestrictViolationError):
         async with transaction() as connection:
             await connection.execute("UPDATE revision SET score = 100 WHERE state = 'issued'")
