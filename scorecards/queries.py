@@ -473,6 +473,8 @@ async def numbers_of(
 
     Numbers run in the vendor's own series of the year in which the period ends.
     """
+    # A person may be deciding on one of them just now; whoever comes second sees what the first one left.
+    await connection.execute(_LOCK_CARDS, contract, period.from_on)
     known = {row["site"]: row for row in await connection.fetch(_KNOWN_CARDS, contract, period.from_on)}
     missing = [site for site in sites if site not in known]
     if missing:
@@ -502,6 +504,8 @@ async def numbers_of(
 def _plain(content: bytes | None) -> dict[str, Any] | None:
     return None if content is None else msgspec.json.decode(zlib.decompress(content))
 
+
+_LOCK_CARDS = "SELECT FROM scorecard WHERE contract = $1 AND period_from = $2 ORDER BY id FOR UPDATE"
 
 _KNOWN_CARDS = """
     SELECT s.id, s.site, s.number, r.number AS revision, r.id AS revision_id, r.state, r.content,
@@ -788,6 +792,7 @@ async def issue(
 
     An earlier issued revision of the same scorecard becomes *superseded*.
     """
+    await connection.execute(_LOCK_CARDS_OF, list(revisions))
     rows = await connection.fetch(_DRAFTS, list(revisions))
     numbers: list[str] = []
     for row in rows:
@@ -801,6 +806,10 @@ async def issue(
     await connection.execute(_SUPERSEDE, [row["scorecard"] for row in rows], [row["id"] for row in rows])
     return numbers
 
+
+_LOCK_CARDS_OF = """
+    SELECT FROM scorecard s WHERE s.id IN (SELECT scorecard FROM revision WHERE id = ANY ($1)) ORDER BY s.id FOR UPDATE
+"""
 
 _DRAFTS = """
     SELECT r.id, r.scorecard, r.content, s.number FROM revision r JOIN scorecard s ON s.id = r.scorecard

@@ -162,6 +162,7 @@ async def decline(connection: Connection, scorecard: str, *, reason: str, actor:
 
     Periods after it may have looked back at the proposed figures; the caller closes them again. Raises `NotFound` where nothing is open.
     """
+    await connection.execute("SELECT FROM scorecard WHERE number = $1 FOR UPDATE", scorecard)
     row = await connection.fetchrow(_OPEN, scorecard)
     if row is None:
         raise NotFound(f"No revision of {scorecard} is proposed", "`vendor-mgmt scorecard proposals` lists what is.")
@@ -172,6 +173,7 @@ async def decline(connection: Connection, scorecard: str, *, reason: str, actor:
 
 async def draft_of(connection: Connection, scorecard: str) -> int:
     """The id of the drafted revision that is proposed for a scorecard. Raises `NotFound` where nothing is open."""
+    await connection.execute("SELECT FROM scorecard WHERE number = $1 FOR UPDATE", scorecard)
     row = await connection.fetchrow(_OPEN, scorecard)
     if row is None:
         raise NotFound(f"No revision of {scorecard} is proposed", "`vendor-mgmt scorecard proposals` lists what is.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -225,3 +226,32 @@ async def test_the_database_keeps_proposals_and_decisions_as_they_were_made(data
     with pytest.raises(asyncpg.CheckViolationError, match="declined_with_reason"):
         async with transaction() as connection:
             await connection.execute("UPDATE revision_proposal SET decision = 'declined', decided_at = now(), decided_by = 1")
+
+
+async def test_a_decision_and_a_close_at_once_never_change_what_was_issued(database: str) -> None:
+    """The close would replace the draft that a person is issuing: one of the two waits, and then sees what the other did."""
+    await three_months()
+    await agreed(amended("2026-02-01"))
+    await close_again()
+    [lisbon] = [one for one in await proposed() if one.site == "lisbon"]
+    await delivered(month(FEBRUARY, "lisbon", "product", in_time=97, days=5), SIGNED)
+
+    async def issue() -> None:
+        async with transaction() as connection:
+            draft = await revising.draft_of(connection, lisbon.scorecard)
+            await scorecard_queries.issue(connection, [draft], at=SIGNED, actor=5)
+
+    outcomes = await asyncio.gather(issue(), closed(FEBRUARY, SIGNED), return_exceptions=True)
+
+    assert [one for one in outcomes if isinstance(one, BaseException)] == []
+    async with transaction() as connection:
+        states = await connection.fetch(
+            "SELECT r.number, r.state FROM revision r JOIN scorecard s ON s.id = r.scorecard WHERE s.number = $1 ORDER BY r.number",
+            lisbon.scorecard,
+        )
+    waiting = [(one.issued, one.number) for one in await proposed() if one.site == "lisbon"]
+    # The person came first, and the close proposes a further one; or the close did, and the person issued what it had made of it.
+    assert ([tuple(row) for row in states], waiting) in (
+        ([(0, "superseded"), (1, "issued"), (2, "draft")], [(1, 2)]),
+        ([(0, "superseded"), (1, "issued")], []),
+    )
