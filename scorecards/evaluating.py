@@ -41,7 +41,7 @@ from scorecards.pricing.claims import Claim, drop_unclaimed
 from scorecards.pricing.earning_back import earn_back
 from scorecards.pricing.exclusivity import apply_exclusivity
 from scorecards.pricing.invoicing import drop_after_the_end, invoice
-from scorecards.pricing.ledger import Note, Payable, Record, covers
+from scorecards.pricing.ledger import Invoiced, Note, Payable, Record, covers
 from scorecards.pricing.offsets import offset_credits
 from scorecards.pricing.payments import give_payments, reading
 from scorecards.pricing.points import give_points
@@ -663,6 +663,10 @@ def _price(
     ]
     priced = bool(contract.money.credits or contract.money.bonuses)
     uncapped, carried, backs = _per_site(record.uncapped), _per_site(record.carried), _per_site(record.earned_back)
+    invoices: dict[Scope, list[Invoiced]] = {(): record.invoices}
+    for one in record.invoices:
+        if one.scope:
+            invoices.setdefault(one.scope, []).append(one)
     for scope in _total_scopes(record):
         verdicts = record.inside(scope)
         credit = round_total(record, record.credit(scope)) if priced else None
@@ -685,7 +689,7 @@ def _price(
                 earned_back=_cents(back, record),
                 carried=_cents(carried.get(scope, Fraction(0)), record) if priced else None,
                 net=_cents(net, record),
-                **_invoiced(record, scope),
+                **_invoiced(invoices.get(scope, []), record),
                 converted=_cents(_converted(net, record, amounts, scope), record),
                 converted_currency=contract.money.conversion.to if contract.money.conversion is not None else None,
             )
@@ -716,9 +720,8 @@ def _per_site(amounts: Iterable[tuple[Scope, Fraction]]) -> dict[Scope, Fraction
     return found
 
 
-def _invoiced(record: Record, scope: Scope) -> dict[str, Decimal | None]:
+def _invoiced(held: Sequence[Invoiced], record: Record) -> dict[str, Decimal | None]:
     """The invoice of a scope as a total shows it; the contract's is the sum of its sites'."""
-    held = [one for one in record.invoices if covers(scope, one.scope)]
     if not held:
         return {}
     sums = {

@@ -7,7 +7,7 @@ from fractions import Fraction
 
 from scorecards.measurement import Scope
 from scorecards.pricing.bases import Amounts
-from scorecards.pricing.ledger import Invoiced, Note, Payable, Record, covers, restrict
+from scorecards.pricing.ledger import Invoiced, Note, Record, restrict
 from scorecards.pricing.payments import payable_in
 from scorecards.pricing.rounding import to_step
 
@@ -40,16 +40,21 @@ def invoice(now: Record, history: Sequence[Record], amounts: Amounts) -> None:
     owed = [note for note in history[-1].notes if note.kind == "owed"] if history else []
     scopes = {restrict(scope, names) for _, scope in now.verdicts} | {restrict(p.scope, names) for p in now.payables}
     scopes |= {note.scope for note in owed}
+    waiting: dict[Scope, Fraction] = {}
+    for note in owed:
+        waiting[note.scope] = waiting.get(note.scope, Fraction(0)) + note.amount
+    back: dict[Scope, Fraction] = {}
+    for held, amount in now.earned_back:
+        back[restrict(held, names)] = back.get(restrict(held, names), Fraction(0)) + to_step(now, amount)
     for scope in sorted(scopes if names else {()}):
-        waiting = sum((note.amount for note in owed if note.scope == scope), Fraction(0))
-        _invoice(now, amounts, scope, waiting)
+        _invoice(now, amounts, scope, waiting.get(scope, Fraction(0)), back.get(scope, Fraction(0)))
 
 
-def _invoice(now: Record, amounts: Amounts, scope: Scope, waiting: Fraction) -> None:
+def _invoice(now: Record, amounts: Amounts, scope: Scope, waiting: Fraction, back: Fraction) -> None:
     rule = now.contract.money.invoice
     assert rule is not None
     before = amounts.amount(rule.of, scope)
-    of_now, of_next = _arisen(now, scope)
+    of_now, of_next = _arisen(now, scope, back)
     due = waiting + of_now
     if before is None:
         # Without an invoice nothing can be taken off one; all of it waits.
@@ -78,11 +83,11 @@ def _invoice(now: Record, amounts: Amounts, scope: Scope, waiting: Fraction) -> 
     _hand_on(now, scope, left + of_next)
 
 
-def _arisen(now: Record, scope: Scope) -> tuple[Fraction, Fraction]:
+def _arisen(now: Record, scope: Scope, back: Fraction) -> tuple[Fraction, Fraction]:
     """What arose in the period: for its own invoice, and for the next one; credits less bonuses and what was earned back."""
     of_now, of_next = Fraction(0), Fraction(0)
     next_one = now.contract.money.payable_in == "next_period"
-    for payable in _inside(now.payables, scope):
+    for payable in now.paid(scope):
         if payable.kind == "carry":
             continue
         amount = to_step(now, payable.amount if payable.kind == "credit" else -payable.amount)
@@ -90,17 +95,7 @@ def _arisen(now: Record, scope: Scope) -> tuple[Fraction, Fraction]:
             of_next += amount
         else:
             of_now += amount
-    for held, amount in now.earned_back:
-        if covers(scope, held):
-            if next_one:
-                of_next -= to_step(now, amount)
-            else:
-                of_now -= to_step(now, amount)
-    return of_now, of_next
-
-
-def _inside(payables: Sequence[Payable], scope: Scope) -> list[Payable]:
-    return [payable for payable in payables if covers(scope, payable.scope)]
+    return (of_now, of_next - back) if next_one else (of_now - back, of_next)
 
 
 def _hand_on(now: Record, scope: Scope, amount: Fraction) -> None:

@@ -160,7 +160,9 @@ class Record:
     _by_kpi: dict[tuple[str | None, str | None], list[Judged]] = field(init=False, default_factory=dict)
     _indexed: int = field(init=False, default=-1)
     _paid_by_site: dict[str | None, list[Payable]] = field(init=False, default_factory=dict)
-    _paid: int = field(init=False, default=-1)
+    _paid: int = field(init=False, default=0)
+    _noted: dict[tuple[NoteKind, str | None], list[Note]] = field(init=False, default_factory=dict)
+    _notes: int = field(init=False, default=0)
 
     def __post_init__(self) -> None:
         cadence = self.contract.measured
@@ -197,14 +199,30 @@ class Record:
         """The payables inside a scope.  Those of a site are looked up."""
         if not scope:
             return self.payables
-        if self._paid != len(self.payables):
+        if self._paid > len(self.payables):
             self._paid_by_site.clear()
-            for payable in self.payables:
-                self._paid_by_site.setdefault(site_named(payable.scope), []).append(payable)
-            self._paid = len(self.payables)
+            self._paid = 0
+        for payable in self.payables[self._paid :]:
+            self._paid_by_site.setdefault(site_named(payable.scope), []).append(payable)
+        self._paid = len(self.payables)
         site = site_named(scope)
         held = self.payables if site is None else self._paid_by_site.get(site, [])
         return [payable for payable in held if covers(scope, payable.scope)]
+
+    def noted(self, kind: NoteKind, scope: Scope) -> list[Note]:
+        """The notes of a kind inside a scope, and those that hold for all of it.  Those of a site are looked up."""
+        if self._notes > len(self.notes):
+            self._noted.clear()
+            self._notes = 0
+        for note in self.notes[self._notes :]:
+            self._noted.setdefault((note.kind, site_named(note.scope)), []).append(note)
+        self._notes = len(self.notes)
+        site = site_named(scope)
+        if site is None:
+            held = [note for (own, _), notes in self._noted.items() if own == kind for note in notes]
+        else:
+            held = [*self._noted.get((kind, site), ()), *self._noted.get((kind, None), ())]
+        return [note for note in held if covers(scope, note.scope) or covers(note.scope, scope)]
 
     def credit(self, scope: Scope, names: Sequence[str] = ()) -> Fraction:
         """Credits of everything inside a scope after limits; ``names`` picks rules or KPIs."""

@@ -31,7 +31,7 @@ def is_excepted(
 
 def offset_credits(now: Record, history: Sequence[Record]) -> None:
     """Takes banked amounts and this period's own off its credits; a bonus that offsets shrinks to what it took off."""
-    left: dict[int, Fraction] = {}
+    left = _Left(now)
     for note in _banked(history):
         # A bank whose rule an amendment dropped is still good for what was promised when it was earned.
         rule = _rule_of(now, note)
@@ -92,17 +92,37 @@ def _titles(now: Record, named: str | list[str] | None) -> list[str]:
     return [now.contract.kpis[name].title for name in names if name in now.contract.kpis]
 
 
-def _use(now: Record, amount: Fraction, scope: Scope, offset: Offset, left: dict[int, Fraction]) -> Fraction:
+class _Left:
+    """The credits of a period by site, and how much of each is still to be taken off."""
+
+    def __init__(self, now: Record) -> None:
+        self.rest: dict[int, Fraction] = {}
+        self.by_site: dict[str | None, list[Payable]] = {}
+        self.all: list[Payable] = []
+        for payable in now.payables:
+            if payable.kind == "credit" and payable.amount > 0:
+                self.by_site.setdefault(site_named(payable.scope), []).append(payable)
+                self.all.append(payable)
+
+    def near(self, scope: Scope) -> list[Payable]:
+        """The credits that an amount of this scope may be taken off, in the order in which they arose."""
+        site = site_named(scope)
+        if site is None:
+            return self.all
+        return [*self.by_site.get(site, ()), *self.by_site.get(None, ())]
+
+
+def _use(now: Record, amount: Fraction, scope: Scope, offset: Offset, left: _Left) -> Fraction:
     """Takes up to ``amount`` off the credits of the scope that are still whole, and returns how much that was."""
     used = Fraction(0)
-    for payable in now.payables:
-        if payable.kind != "credit" or payable.amount <= 0 or not _meet(scope, payable.scope):
+    for payable in left.near(scope):
+        if not _meet(scope, payable.scope):
             continue
         if is_excepted(now, payable, on=offset.on, names=offset.except_, except_bands=offset.except_bands):
             continue
-        room = left.setdefault(id(payable), payable.amount)
+        room = left.rest.setdefault(id(payable), payable.amount)
         taken = min(room, amount - used)
-        left[id(payable)] = room - taken
+        left.rest[id(payable)] = room - taken
         used += taken
         if used == amount:
             break

@@ -71,10 +71,7 @@ def _in_period(when: When, record: Record, kpi: str | None, scope: Scope) -> boo
             base = sum(charges, Fraction(0)) if charges else None
         return bool(base) and base is not None and 100 * record.credit(scope) >= Fraction(when.credit_percent) * base
     if when.at_cap is not None:
-        return any(
-            note.kind == "at_cap" and note.rule == when.at_cap and (covers(scope, note.scope) or covers(note.scope, scope))
-            for note in record.notes
-        )
+        return any(note.rule == when.at_cap for note in record.noted("at_cap", scope))
     if when.points_at_least is not None:
         return record.points(scope) >= Fraction(when.points_at_least)
     if when.credited:
