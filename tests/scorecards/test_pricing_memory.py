@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date
 from decimal import Decimal
+from fractions import Fraction
+from random import Random
 
 import pytest
 from hypothesis import given, settings
@@ -197,3 +199,66 @@ def test_the_same_holds_where_an_amendment_cuts_a_month_in_two(name: str, north:
     versions = [Version(of, START, on), Version(contract(name, **{"minimum: 60": "minimum: 65"}), on, None)]
     rows = rows_of("north", north, days=True)
     assert shown(month_by_month(versions, rows), of) == shown(evaluate_rows(versions, rows), of)
+
+
+CAPPED = contract("caps of every span")
+
+
+@settings(max_examples=30)
+@given(north=months, south=months)
+def test_credits_and_bonuses_never_exceed_any_cap_of_any_span(north: list[Month], south: list[Month]) -> None:
+    run = evaluate_rows([version_of(CAPPED)], rows_of("north", north) + rows_of("south", south))
+    slack = Fraction(1, 100)
+    for number, record in enumerate(run.records):
+        lines = len(record.payables)
+        for site in ((("site", "north"),), (("site", "south"),)):
+            fee = record.base_amount("fee", site) or Fraction(0)
+            assert record.credit(site, ["quality"]) <= fee * 8 / 100 + slack * lines
+            year = [one for one in run.records[: number + 1] if one.period.from_on.year == record.period.from_on.year]
+            fees = sum((one.base_amount("fee", site) or Fraction(0) for one in year), Fraction(0))
+            paid = sum((one.credit(site) for one in year), Fraction(0))
+            # A fee that falls leaves what was paid before; nothing is added to it then.
+            assert paid <= fees * 5 / 100 + slack * lines * len(year) or record.credit(site) <= slack * lines
+            rewards = sum((one.bonus(site) for one in run.records[max(0, number - 2) : number + 1]), Fraction(0))
+            assert rewards <= 700 + slack * lines * 3
+    whole = sum((record.credit(()) for record in run.records), Fraction(0))
+    assert whole <= 900 + slack * sum(len(record.payables) for record in run.records)
+
+
+FREE = [name for name in MECHANISMS if name not in ("accumulating", "invoices")]
+
+
+@pytest.mark.parametrize("name", FREE)
+@settings(max_examples=15)
+@given(north=months, which=st.integers(0, 8))
+def test_a_month_turned_from_missed_to_met_raises_no_credit_of_that_kpi(name: str, north: list[Month], which: int) -> None:
+    """Ratchets off, and caps off: a cap hands the room that one KPI leaves to another month or rule, which is its purpose."""
+    text = FRAME + MECHANISMS[name].lstrip("\n")
+    kept: list[str] = []
+    is_cap = False
+    for line in text.split("\n"):
+        is_cap = line.startswith("  caps:") or (is_cap and line.startswith("    "))
+        if not is_cap:
+            kept.append(line)
+    free = read("\n".join(kept).split("rights:", maxsplit=1)[0].encode(), Contract, name="contract.yaml").required()
+    index = which % len(north)
+    better = list(north)
+    whole, _, *rest = north[index]
+    better[index] = (whole, 0, *rest)  # type: ignore[assignment] # the same eight figures, none of them wrong
+    site = (("site", "north"),)
+    paid = [
+        [record.credit(site, ["quality"]) for record in evaluate_rows([version_of(free)], rows_of("north", held)).records]
+        for held in (north, better)
+    ]
+    assert all(now <= before for before, now in zip(*paid, strict=True))
+
+
+@pytest.mark.parametrize("name", MECHANISMS)
+@settings(max_examples=10)
+@given(north=months, south=months, seed=st.randoms(use_true_random=False))
+def test_the_order_of_rows_changes_no_cent(name: str, north: list[Month], south: list[Month], seed: Random) -> None:
+    of = contract(name)
+    rows = rows_of("north", north) + rows_of("south", south)
+    mixed = list(rows)
+    seed.shuffle(mixed)
+    assert shown(evaluate_rows([version_of(of)], mixed), of) == shown(evaluate_rows([version_of(of)], rows), of)
