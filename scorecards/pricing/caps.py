@@ -87,6 +87,8 @@ def _apply(
         inputs["paid before"] = paid
     if cap.percent is not None:
         inputs["percent"] = Fraction(cap.percent)
+    if excess and len(held) > 1:
+        inputs["left of each"] = room / total
     words = f"{name}: {_words(cap)}" if excess else f"{name}: {_words(cap)}, reached exactly"
     now.line(
         11, "cap", scope, words, amount=-excess, clause=cap.clause, inputs=inputs, base=cap.of, base_amount=base

@@ -79,6 +79,8 @@ def pay_amount(
         assert written is not None
         figure = Fraction(written)
     if pay.percent is None:
+        if not isinstance(written, Curve) and (pay.factors or pay.share is not None or pay.times is not None):
+            inputs["amount"] = figure
         given = Given(figure, words or "a fixed amount", inputs, parts=parts)
     else:
         assert pay.of is not None
@@ -289,8 +291,10 @@ def _pay_one(
 ) -> None:
     """One payment for one scope.  Where several verdicts fall into it, the largest amount stands: one credit each."""
     best: tuple[Given, Judged | None] | None = None
+    rivals = 0
     for verdict in verdicts:
         given = _one(rule, title, verdict, scope, now, history, amounts)
+        rivals += given is not None and given.amount != 0
         if given is not None and (best is None or abs(given.amount) > abs(best[0].amount)):
             best = given, verdict
     if best is None:
@@ -298,6 +302,9 @@ def _pay_one(
     given, verdict = best
     if given.amount == 0:
         return
+    if rivals > 1 and verdict is not None:
+        given.inputs["largest of"] = Fraction(rivals)
+        given.inputs["for"] = ", ".join(value for _, value in verdict.scope)
     if rule.multiply is not None and name is not None and verdict is not None:
         factor, earlier = repeat_factor(rule.multiply, now, history, name, verdict.scope)
         if factor != 1:

@@ -18,10 +18,12 @@ from contracts.including import read_contract
 from contracts.reading import Reading, read
 from scorecards.evaluating import Planned, evaluate_rows, plan_periods, version_of
 from scorecards.files import read_claims, read_events, read_opening, read_relief, read_rows
-from scorecards.scorecard import Remark, Scored, to_json
+from scorecards.scorecard import Line, Remark, Scored, Total, to_json
 from vendor_mgmt.commands.contract_files import beside
 
 if TYPE_CHECKING:
+    from rich.tree import Tree
+
     from scorecards.events import Event
     from scorecards.measurement import Opening, Relief
     from scorecards.pricing.claims import Claim
@@ -226,14 +228,18 @@ def _print(scored: Scored) -> None:
             tree.add(f"points {result.points_base} × {result.multiplier} = {result.points}")
         tree.add(f"streak {result.streak}")
         console.print(tree)
-    for line in scored.lines:
-        tree = Tree(f"{line.from_} step {line.step} {line.kind} {_scope(line.scope)}: {line.rule} = {_text(line.amount)}")
-        if line.clause:
-            tree.add(f"clause {line.clause}")
-        for name, value in line.inputs.items():
-            tree.add(f"{name}: {_text(value)}")
-        if line.base:
-            tree.add(f"base {line.base}: {_text(line.base_amount)}")
+    for total in scored.totals:
+        own = [line for line in scored.lines if line.from_ == total.from_ and line.scope.get("site") == total.scope.get("site")]
+        if not own and total.credit is None:
+            continue
+        tree = Tree(f"{total.from_} {_scope(total.scope) or 'contract'}: {_net(total)}")
+        for line in own:
+            _branch(tree, line)
+        if total.invoice is not None:
+            tree.add(
+                f"invoice {total.invoice} − taken off {_text(total.taken_off)} + tax {_text(total.tax)} = to pay {_text(total.to_pay)}; "
+                f"left for the next one {_text(total.left_over)}"
+            )
         console.print(tree)
     for right in scored.rights:
         console.print(f"{right.arises_on} right: {right.name} ({', '.join(right.evidence)})")
@@ -241,6 +247,29 @@ def _print(scored: Scored) -> None:
         console.print(f"{proposal.from_} {proposal.kind}: {proposal.kpi} {proposal.level} {proposal.old} → {proposal.new}")
     for finding in scored.findings:
         console.print(f"{finding.severity} {finding.where}: {finding.message}. {finding.repair}", markup=False)
+
+
+def _net(total: Total) -> str:
+    """The sum of a total as a sentence, so that its lines below can be added up to it."""
+    if total.net is None:
+        return "nothing is at stake"
+    limits = f" ({total.credit_uncapped} before limits)" if total.credit_uncapped != total.credit else ""
+    words = f"credit {total.credit}{limits} − bonus {total.bonus} − earned back {total.earned_back} = net {total.net}"
+    return words + (f"; paid as {total.converted} {total.converted_currency}" if total.converted is not None else "")
+
+
+def _branch(tree: Tree, line: Line) -> None:
+    """One step of the money below its total, with everything that went into it."""
+    where = _scope({name: value for name, value in line.scope.items() if name != "site"})
+    branch = tree.add(f"step {line.step} {line.kind} {where + ' ' if where else ''}{line.rule} = {_text(line.amount)}")
+    if line.clause:
+        branch.add(f"clause {line.clause}")
+    for name, value in line.inputs.items():
+        branch.add(f"{name}: {_text(value)}")
+    if line.base:
+        branch.add(f"base {line.base}: {_text(line.base_amount)}")
+    if line.payable_in is not None:
+        branch.add(f"on the invoice of {line.payable_in}" + (f", to be claimed by {line.claim_by}" if line.claim_by is not None else ""))
 
 
 def _scope(scope: dict[str, str]) -> str:
