@@ -49,7 +49,7 @@ COMMANDS = [
     Listed("migrate", "vendor_mgmt.commands.migrate", "Bring the database up to date, or write a new migration."),
     Listed("close", "vendor_mgmt.commands.close", "Judge ended periods and draft their scorecards."),
     Listed("scorecard", "vendor_mgmt.commands.scorecard", "Write scorecards as PDF; decide on proposed revisions."),
-    Listed("ticket", "vendor_mgmt.commands.ticket", "Escalation tickets: list them, show one, acknowledge it."),
+    Listed("ticket", "vendor_mgmt.commands.ticket", "Escalation tickets: list them, and do with them what people do."),
     Listed("outbox", "vendor_mgmt.commands.outbox", "Messages on their way: list them, send one again."),
     Listed("doctor", "vendor_mgmt.commands.doctor", "Check this installation and say how to repair it."),
 ]

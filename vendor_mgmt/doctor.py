@@ -14,7 +14,7 @@ import shutil
 import stat
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from shlex import quote
@@ -25,8 +25,10 @@ import asyncpg
 import msgspec
 
 from vendor_mgmt import database, database_roles, migrating
+from vendor_mgmt.delivery import queries as outbox
 from vendor_mgmt.embedded_postgres import DATABASE, OLDEST_VERSION, EmbeddedPostgres, find_binaries
 from vendor_mgmt.errors import Unavailable
+from vendor_mgmt.escalations import queries as tickets
 from vendor_mgmt.settings import Settings, SettingsError, secret_key
 
 FREE_BYTES_MIN = 1_000_000_000
@@ -157,9 +159,30 @@ async def _look_at(server: database.Server) -> list[Check]:
         kind = "embedded" if server.embedded is not None else database.without_password(server.url)
         checks.append(Check(name="database", status="ok", found=f"PostgreSQL {version}, {kind}"))
         checks.append(roles(await database_roles.standing(connection)))
-        checks.append(await _migrations(server))
-        checks.append(await _clock(connection))
+        migrations = await _migrations(server)
+        checks += [migrations, await _clock(connection)]
+        if migrations.status == "ok":
+            checks.append(unattended(await tickets.stuck(connection, datetime.now(UTC))))
+            checks.append(unsettled(await outbox.unsettled(connection)))
     return checks
+
+
+def unattended(found: Sequence[tickets.Stuck]) -> Check:
+    """Whether every open ticket has a next step: nothing happens by itself to one whose deadline nobody swept, or that has none."""
+    if found:
+        words = f"{len(found)} open tickets have nothing ahead of them, the first is {found[0].number}"
+        repair = "Run a process with the role `clock`; its log says what stops it."
+        return Check(name="tickets", status="repair", found=words, repair=repair)
+    return Check(name="tickets", status="ok", found="every open ticket has a next step")
+
+
+def unsettled(counts: Mapping[str, int]) -> Check:
+    """Whether messages wait for a person."""
+    waiting = [f"{counts[state]} {state}" for state in ("dead", "uncertain") if counts.get(state)]
+    if waiting:
+        found = f"{' and '.join(waiting)} messages wait for a person"
+        return Check(name="outbox", status="advice", found=found, repair="vendor-mgmt outbox list")
+    return Check(name="outbox", status="ok", found="no message waits for a person")
 
 
 def roles(standing: database_roles.Standing) -> Check:

@@ -23,6 +23,7 @@ from vendor_mgmt.database_roles import Standing
 from vendor_mgmt.doctor import Check
 from vendor_mgmt.embedded_postgres import EmbeddedPostgres, find_binaries
 from vendor_mgmt.engine import connect
+from vendor_mgmt.escalations.queries import Stuck
 from vendor_mgmt.settings import Settings, secret_key
 
 NOW = datetime(2026, 3, 9, 8, 0, tzinfo=UTC)
@@ -46,7 +47,7 @@ def snapshot(folder: Path) -> list[tuple[str, int]]:
 def test_a_sound_installation_has_nothing_to_repair(data_dir: Path, database_url: str) -> None:
     found = examined(data_dir, DATABASE_URL=database_url)
     assert [check for check in found.values() if check.status == "repair"] == []
-    expected = ["settings", "data folder", "output folder", "secret key", "database", "roles", "migrations", "clock"]
+    expected = ["settings", "data folder", "output folder", "secret key", "database", "roles", "migrations", "clock", "tickets", "outbox"]
     assert list(found) == [*expected, "pdf", "fonts", "time zones", "backup"]
     password = urlsplit(database_url).password
     assert password
@@ -341,3 +342,13 @@ def test_the_command_prints_findings_and_exits_with_1_only_for_repairs(
     answer = msgspec.json.decode(unsound.output)
     assert answer["sound"] is False
     assert {"name": "clock", "status": "ok", "found": "this machine and the database agree", "repair": ""} in answer["checks"]
+
+
+def test_a_ticket_that_nobody_sweeps_is_found_and_what_waits_in_the_outbox_is_counted() -> None:
+    late = Stuck(number="HARBOUR-CX-T0007", state="opened", next_due_at=datetime(2026, 4, 6, tzinfo=UTC))
+    found = doctor.unattended([late])
+    assert (found.status, "HARBOUR-CX-T0007" in found.found) == ("repair", True)
+    assert doctor.unattended([]).status == "ok"
+    waiting = doctor.unsettled({"pending": 4, "dead": 2, "uncertain": 1})
+    assert (waiting.status, waiting.found) == ("advice", "2 dead and 1 uncertain messages wait for a person")
+    assert doctor.unsettled({"pending": 4}).status == "ok"

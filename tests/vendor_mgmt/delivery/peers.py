@@ -54,6 +54,10 @@ def web(answer: Callable[[Request], Answer]) -> Iterator[str]:
         def handle_any(self) -> None:
             length = int(self.headers.get("content-length", 0))
             body = self.rfile.read(length)
+            if len(body) < length:
+                # The sender died on the way: half a message is none.
+                self.close_connection = True
+                return
             request = Request(self.command, self.path, {name.lower(): value for name, value in self.headers.items()}, body)
             status, headers, content = answer(request)
             if status == 0:

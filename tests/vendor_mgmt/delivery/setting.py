@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -62,7 +62,7 @@ def holders() -> tuple[Holder, ...]:
 
 
 @asynccontextmanager
-async def tools(delivery: Delivery, clock: Clock, **environment: str) -> AsyncIterator[Tools]:
+async def tools(delivery: Delivery, clock: Callable[[], datetime], **environment: str) -> AsyncIterator[Tools]:
     async with outbound.client(timeout=5, allow_private=True, allow_http=True) as client:
         yield Tools(
             delivery=delivery,

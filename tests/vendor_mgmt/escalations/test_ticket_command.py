@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import json
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
@@ -28,7 +29,9 @@ def tickets(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
         async with pool(database_url):
             await add_place()
             async with transaction() as connection:
-                await connection.execute("INSERT INTO actor (id, kind, name, created_at) VALUES (12, 'person', 'Canary Name', now())")
+                for number in (12, 21):
+                    statement = "INSERT INTO actor (id, kind, name, created_at) VALUES ($1, 'person', 'Canary Name', now())"
+                    await connection.execute(statement, number)
                 watched = [
                     Watched(series=series("B", kpi=kpi), rules=(rule(kpi=None),), policy=policy(), calendars=calendars())
                     for kpi in ("accuracy", "tat")
@@ -103,3 +106,78 @@ def test_a_dimension_is_written_with_its_name() -> None:
     refused = run("list", "--dimension", "live-stream")
     assert refused.exit_code == 2
     assert "write for example workstream=live-stream" in refused.stderr
+
+
+PLAN = """
+root_cause: The routing rules were changed without telling the people who review.
+causes:
+  - Decisions were wrong in one queue.
+  - The queue held a category that its guide does not know.
+  - The routing process was changed without a review of guides.
+containment: A second reviewer looks at every decision of the merged queue.
+effect: Wrong removals of sellers' items in one queue.
+actions:
+  - {text: Rewrite the guide for the merged queue, owner: vendor.quality, due_on: 2027-05-04}
+success: {kpi: accuracy, good_periods: 3}
+prevention: Changes to the routing process need the sign-off of quality.
+"""
+
+
+@pytest.mark.usefixtures("tickets")
+def test_a_plan_goes_all_the_way_from_the_command_line(tmp_path: Path) -> None:
+    number, plan = "HARBOUR-CX-T0001", tmp_path / "plan.yaml"
+    plan.write_text(PLAN)
+    assert run("ack", number, "--actor", "12").exit_code == 0
+    handed_in = run("plan", number, str(plan), "--actor", "12")
+    assert handed_in.exit_code == 0, handed_in.output
+    own = run("approve", number, "--actor", "12")
+    assert own.exit_code == 1, "nobody approves what they wrote"
+    assert run("reject", number, "--actor", "21", "--reason", "name the guide").exit_code == 0
+    unchanged = run("plan", number, str(plan), "--actor", "12")
+    assert unchanged.exit_code == 1, "a plan that was sent back has to be revised"
+    plan.write_text(PLAN.replace("the guide for", "chapter 4 of the guide for"))
+    again = run("plan", number, str(plan), "--actor", "12")
+    assert again.exit_code == 0, again.output
+    for step in (
+        ("approve", number, "--actor", "21"),
+        ("start", number, "--actor", "12", "--side", "vendor"),
+        ("done", number, "1", "--actor", "12", "--side", "vendor", "--on", "2026-01-02", "--evidence", "CASE-881"),
+        ("implemented", number, "--actor", "12", "--side", "vendor"),
+    ):
+        done = run(*step)
+        assert done.exit_code == 0, (step, done.output)
+    shown = json.loads(run("show", number, "--json").stdout)
+    assert shown["row"]["state"] == "effectiveness_check"
+    assert [each["kind"] for each in shown["events"]][:4] == ["opened", "acknowledged", "plan_submitted", "plan_rejected"]
+
+
+@pytest.mark.usefixtures("tickets")
+def test_a_plan_that_lacks_something_is_sent_back_with_all_of_it(tmp_path: Path) -> None:
+    plan = tmp_path / "plan.yaml"
+    plan.write_text("root_cause: operator error\n")
+    assert run("ack", "HARBOUR-CX-T0001", "--actor", "12").exit_code == 0
+    found = run("plan", "HARBOUR-CX-T0001", str(plan), "--actor", "12")
+    assert found.exit_code == 1
+    assert all(word in found.stderr for word in ("containment", "actions", "success")), found.stderr
+
+
+@pytest.mark.usefixtures("tickets")
+def test_levels_holds_and_disputes_are_changed_with_a_reason() -> None:
+    number = "HARBOUR-CX-T0001"
+    for step in (
+        ("raise", number, "2", "--actor", "21", "--reason", "press asks"),
+        ("lower", number, "1", "--actor", "21", "--reason", "settled by phone"),
+        ("hold", number, "--until", "2099-01-01", "--actor", "21", "--reason", "our outage"),
+        ("release", number, "--actor", "21"),
+        ("dispute", number, "--actor", "12", "--reason", "the outage was yours"),
+        ("settle", number, "--actor", "21", "--turned-down", "--reason", "another site"),
+        ("comment", number, "the new guide is out", "--actor", "12", "--side", "vendor"),
+        ("close", number, "--actor", "21", "--reason", "agreed in the review"),
+    ):
+        done = run(*step)
+        assert done.exit_code == 0, (step, done.output)
+    shown = run("show", number).stdout
+    for reason in ("press asks", "settled by phone", "our outage", "the outage was yours", "another site", "agreed in the review"):
+        assert reason in shown
+    assert run("close", number, "--actor", "21", "--reason", "again").exit_code == 1
+    assert run("raise", number, "2", "--actor", "99", "--reason", "nobody").exception is not None
