@@ -402,15 +402,15 @@ def dispute(number: str, actor: int, reason: str, *, as_json: bool) -> None:
 @command.command("settle")
 @click.argument("number")
 @ACTOR
-@click.option("--upheld/--turned-down", "is_upheld", required=True, help="Whether the vendor was right.")
+@click.option("--outcome", type=click.Choice(["upheld", "turned-down"]), required=True, help="Whether the vendor was right.")
 @REASON
 @JSON
-def settle(number: str, actor: int, reason: str, *, is_upheld: bool, as_json: bool) -> None:
+def settle(number: str, actor: int, outcome: str, reason: str, *, as_json: bool) -> None:
     r"""Decide a dispute, for the client.
 
     \b
     Example:
-      vendor-mgmt ticket settle HARBOUR-CX-T0007 --actor 21 --turned-down --reason "the outage was at another site"
+      vendor-mgmt ticket settle HARBOUR-CX-T0007 --actor 21 --outcome turned-down --reason "the outage was at another site"
 
     \b
     Exit codes:
@@ -419,7 +419,7 @@ def settle(number: str, actor: int, reason: str, *, is_upheld: bool, as_json: bo
       2  there is no such ticket or person
       3  the database cannot be used
     """
-    _act(number, actor, "client", tickets.SettleDispute(is_upheld=is_upheld, reason=reason), as_json=as_json)
+    _act(number, actor, "client", tickets.SettleDispute(is_upheld=outcome == "upheld", reason=reason), as_json=as_json)
 
 
 @command.command("close")

@@ -170,7 +170,7 @@ def test_levels_holds_and_disputes_are_changed_with_a_reason() -> None:
         ("hold", number, "--until", "2099-01-01", "--actor", "21", "--reason", "our outage"),
         ("release", number, "--actor", "21"),
         ("dispute", number, "--actor", "12", "--reason", "the outage was yours"),
-        ("settle", number, "--actor", "21", "--turned-down", "--reason", "another site"),
+        ("settle", number, "--actor", "21", "--outcome", "turned-down", "--reason", "another site"),
         ("comment", number, "the new guide is out", "--actor", "12", "--side", "vendor"),
         ("close", number, "--actor", "21", "--reason", "agreed in the review"),
     ):
