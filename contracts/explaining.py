@@ -22,10 +22,12 @@ from contracts.document import (
     Cap,
     Contract,
     Counts,
+    Deduction,
     Derived,
     EarnBack,
     EscalationLevel,
     EscalationRule,
+    Factor,
     FromEvents,
     Gate,
     Invoice,
@@ -38,6 +40,8 @@ from contracts.document import (
     Operand,
     Pay,
     Payment,
+    Precision,
+    Ratchet,
     Repeat,
     RightRule,
     ScopeOfWork,
@@ -211,7 +215,9 @@ def _opening(contract: Contract) -> list[str]:
     lines += [f"In business time, {sentence}." for sentence in _conventions(contract.conventions)]
     if contract.executed is not None:
         executed = contract.executed
-        lines.append(f"The signed paper is {executed.document}; where it contradicts itself, the order is {listed(executed.precedence)}.")
+        seal = f" (SHA-256 {executed.sha256})" if executed.sha256 else ""
+        order = listed(executed.precedence)
+        lines.append(f"The signed paper is {executed.document}{seal}; where it contradicts itself, the order is {order}.")
         lines += [f"This document differs from the paper on purpose: {one.rstrip('.')}." for one in executed.deviations]
     known = {
         "contract", "title", "vendor", "vendor_name", "in_house", "customer", "renews", "version", "currency", "time_zone", "in_force",
@@ -253,6 +259,7 @@ def _conventions(conventions: Conventions) -> list[str]:
 
 def _scope(contract: Contract) -> list[str]:
     lines = [f"Figures can be split by {_names(contract.dimensions)}."] if contract.dimensions else []
+    lines += [f"Hours and working days are those of the calendars {listed(contract.calendars)}."] if contract.calendars else []
     return lines + [_scope_of_work(scope) for scope in contract.scope]
 
 
@@ -267,6 +274,9 @@ def _scope_of_work(scope: ScopeOfWork) -> str:
     words += f", hours {scope.hours}" if scope.hours else ""
     words += f", from {day_in_words(scope.from_)}" if scope.from_ else ""
     words += f", until before {day_in_words(scope.until)}" if scope.until else ""
+    words += f", in the region {scope.region}" if scope.region else ""
+    words += f", in the time of {scope.time_zone}" if scope.time_zone else ""
+    words += f", charged in {scope.currency}" if scope.currency else ""
     sentences = [words + "."]
     if scope.service:
         sentences.append(scope.service.rstrip(".") + ".")
@@ -282,9 +292,13 @@ def _scope_of_work(scope: ScopeOfWork) -> str:
         )
         actual = f", against {_name(volume.actual)}" if volume.actual else ""
         sentences.append(f"The forecast is {_name(volume.forecast)}{actual}{excused}.")
-    sentences += [f"Worked by “{one.title}”, version {one.version}." for one in scope.instructions]
+    links = {one.title: f", to be read at {one.link}" if one.link else "" for one in scope.instructions}
+    sentences += [f"Worked by “{one.title}”, version {one.version}{links[one.title]}." for one in scope.instructions]
     sentences += [f"{one.name} is due on {day_in_words(one.due)}." for one in scope.milestones]
     used = (
+        "region",
+        "time_zone",
+        "currency",
         "site",
         "name",
         "country",
@@ -311,6 +325,7 @@ def _measure(measure: Measure) -> str:
     words += [f"a part of {_name(measure.part_of)}"] if measure.part_of else []
     words += ["an amount of money"] if measure.money else []
     words += ["a result of which no counts are known"] if measure.given else []
+    words += ["a percentile, which never adds up"] if measure.percentile else []
     words += ["a state, of which the last counts"] if measure.snapshot else []
     words += ["it may lie below zero"] if measure.may_be_negative else []
     words += ["delivered by the customer"] if measure.duty_of == "client" else []
@@ -318,7 +333,7 @@ def _measure(measure: Measure) -> str:
     if measure.time is not None:
         open_time = f" that {measure.time.calendar} is open" if measure.time.calendar is not None else ""
         words += [f"the {measure.time.take} of the period{open_time}"]
-    used = ("title", "part_of", "money", "given", "snapshot", "duty_of", "events", "time", "may_be_negative")
+    used = ("title", "part_of", "money", "given", "snapshot", "duty_of", "events", "time", "may_be_negative", "percentile")
     return "; ".join([*words, *_also(measure, *used)]) + "."
 
 
@@ -364,13 +379,14 @@ def _kpi(name: str, kpi: Kpi, contract: Contract) -> list[str]:
         better = {"higher": "More is better", "lower": "Less is better", "inside": "It should lie between low and high"}[kpi.better]
         lines.append(f"  {better}; {_boundary(kpi)}. Levels: {levels}.")
     else:
-        lines.append("  It has no level: it is shown and not judged.")
+        better = {"higher": "more", "lower": "less", "inside": "neither more nor less"}[kpi.better]
+        lines.append(f"  It has no level: it is shown and not judged; {better} is better.")
     lines += [f"  {sentence}" for sentence in _conditions(kpi)]
     lines += [f"  {sentence}" for sentence in _consequences(kpi)]
     used = (
         "title", "clause", "definition", "value", "unit", "better", "boundary", "target", "levels", "for_each", "where", "unpaired",
         "completeness", "no_volume", "sample", "precision", "bands", "score", "points", "repeat", "weight", "group", "missing", "streak",
-        "sampled", "critical", "zone", "duty_of", "part_period", "judged",
+        "sampled", "critical", "deemed", "zone", "duty_of", "part_period", "judged",
     )  # fmt: skip
     lines += [f"  Besides, {said}." for said in _also(kpi, *used)]
     return [*lines, ""] if name != list(contract.kpis)[-1] else lines
@@ -412,7 +428,9 @@ def _value(value: Value) -> str:
     if value.moving_mean is not None:
         moving = value.moving_mean
         what = "the mean of" if moving.by == "results" else "the value by all counts together of"
-        over = f"over {_count(moving.periods, 'period')}, this one included" if moving.periods is not None else "since the review began"
+        over = f"since the {moving.since} began"
+        if moving.periods is not None:
+            over = f"over {_count(moving.periods, 'period')}, this one included"
         return f"{what} {_name(moving.of)} {over}"
     if value.derived is not None:
         return _derived(value.derived)
@@ -434,7 +452,7 @@ def _special_value(value: Value) -> str:
         strata = value.stratified
         return (
             f"{_counts(strata.of)} out of {_counts(strata.to)}, in percent, for each {_name(strata.by)}, "
-            f"weighted by {_name(strata.volume)}" + _and_also(strata, "of", "to", "by", "volume").rstrip(".")
+            f"weighted by {_name(strata.volume)}" + (", leaving out what was not sampled" if strata.unsampled == "left_out" else "")
         )
     if value.share_met is not None:
         met = value.share_met
@@ -551,6 +569,8 @@ def _conditions(kpi: Kpi) -> list[str]:
         said.append(f"Without any volume it {'is not judged' if kpi.no_volume == 'not_judged' else 'counts as ' + kpi.no_volume}.")
     if kpi.completeness:
         said.append(f"If less than {number_in_words(kpi.completeness)} % of the period was delivered, there is no data.")
+    if kpi.deemed is not None:
+        said.append(f"A period for which nothing comes counts as {number_in_words(kpi.deemed)}.")
     if kpi.unpaired == "no_data":
         said.append("If one side of a span is missing, the whole period has no data.")
     if kpi.precision is not None:
@@ -632,7 +652,8 @@ def curve_in_words(curve: Curve, unit: str = "") -> str:
         said += f", {amount(curve.beyond)} beyond" if curve.beyond is not None else ""
     elif curve.steps is not None:
         said = "; ".join(
-            f"{amount(step.give) if step.give is not None else step.name or 'nothing'} for {_ends(step)}" for step in curve.steps
+            f"{amount(step.give) if step.give is not None else 'nothing'}{f' ({step.name})' if step.name else ''} for {_ends(step)}"
+            for step in curve.steps
         )
     elif curve.each is not None:
         each = curve.each
@@ -694,8 +715,21 @@ def _scoring(contract: Contract) -> list[str]:
         end = f"from {number_in_words(band.at_least)}" if band.at_least is not None else "below all others"
         lines.append(f"The standing is {band.name} {end}." + (f" {band.consequence.rstrip('.')}." if band.consequence else ""))
     if scoring.round_each is not None:
-        lines.append(f"Each part is rounded to {_count(scoring.round_each.decimals, 'decimal')} before the sum.")
-    return lines + [f"Besides, {said}." for said in _also(scoring, "combine", "allocation", "gates", "standings", "round_each")]
+        lines.append(f"Each part is rounded {_rounded(scoring.round_each)} before the sum.")
+    lines += [_deduction(deduction) for deduction in scoring.deductions]
+    if scoring.round_total is not None:
+        lines.append(f"The score is rounded {_rounded(scoring.round_total)}.")
+    used = ("combine", "allocation", "gates", "standings", "round_each", "deductions", "round_total")
+    return lines + [f"Besides, {said}." for said in _also(scoring, *used)]
+
+
+def _deduction(deduction: Deduction) -> str:
+    off = curve_in_words(deduction.give, " points")
+    return f"For {deduction.name}, {off} come off the score, read at {_by(deduction.by)}{_clause(deduction.clause)}."
+
+
+def _rounded(precision: Precision) -> str:
+    return f"to {_count(precision.decimals, 'decimal')} ({_name(precision.mode)})"
 
 
 def _gate(gate: Gate) -> str:
@@ -720,8 +754,10 @@ def _money(contract: Contract) -> list[str]:
             "claimed": "the customer's choice",
         }[group.take]
         lines.append(
-            f"Of the credits of {_names(group.among)} for one event only one stands, that with {take}{_clause(group.clause)}."
-            + _and_also(group, "among", "take", "clause")
+            f"Of the credits of {_names(group.among)} for one {group.same}"
+            f"{f' and {_scopes(group.for_each)}' if group.for_each is not None else ''} only one stands, "
+            f"that with {take}{_clause(group.clause)}."
+            + _and_also(group, "among", "take", "same", "for_each", "clause")
         )
     lines += [_cap(cap) for cap in money.caps]
     lines += [_earn_back(back) for back in money.earn_back]
@@ -743,8 +779,18 @@ def _money(contract: Contract) -> list[str]:
         lines.append(f"A credit goes on the invoice of the {payable}.")
     else:
         lines = ["No money is at stake."] if contract.kpis else []
+    if money.conversion is not None:
+        paid = money.conversion
+        rate = number_in_words(paid.rate) if isinstance(paid.rate, Decimal) else f"what {_name(paid.rate)} says"
+        lines.append(
+            f"What is left after every limit is paid in {paid.to}, of which one {contract.currency} is {rate}, "
+            f"by the rate of {paid.source} of {paid.on}."
+        )
+    if money.nature != "price_adjustment":
+        nature = {"sole_remedy": "the only remedy for a miss", "without_prejudice": "paid without prejudice to other remedies"}
+        lines.append(f"A credit is {nature.get(money.nature, _name(money.nature))}.")
     used = ("rates", "bases", "credits", "bonuses", "exclusive", "caps", "earn_back", "minimum", "rounding", "payable_in", "claim",
-            "claim_within_days", "at_end", "invoice")
+            "claim_within_days", "at_end", "invoice", "conversion", "nature")
     return lines + [f"Besides, {said}." for said in _also(money, *used)]
 
 
@@ -822,7 +868,14 @@ def _payment(payment: Payment, what: str) -> str:
         words += "; due in as many following periods as were accumulated"
     if payment.offsets is not None:
         words += _offset(payment.offsets)
-    used = ("name", "clause", "for_", "when", "pay", "ladder", "multiply", "at_most", "for_each", "spread", "offsets")
+    if payment.unless is not None:
+        words += f"; nothing while {_when(payment.unless)}"
+    words += f"; from {day_in_words(payment.from_)}" if payment.from_ is not None else ""
+    words += f"; until before {day_in_words(payment.until)}" if payment.until is not None else ""
+    used = (
+        "name", "clause", "for_", "when", "pay", "ladder", "multiply", "at_most", "for_each", "spread", "offsets", "unless", "from_",
+        "until",
+    )  # fmt: skip
     return words + "." + _and_also(payment, *used)
 
 
@@ -837,7 +890,21 @@ def _pay(pay: Pay) -> str:
     words += f", read at {_by(pay.by)}" if pay.by is not None else ""
     words += f", for the part {_name(pay.share.of)} out of {_name(pay.share.to)}" if pay.share is not None else ""
     words += f", times {number_in_words(pay.times)}" if pay.times is not None else ""
-    return words + _and_also(pay, "percent", "amount", "of", "by", "share", "times").rstrip(".")
+    words += "".join(_factor(factor) for factor in pay.factors)
+    return words + _and_also(pay, "percent", "amount", "of", "by", "share", "times", "factors").rstrip(".")
+
+
+def _factor(factor: Factor) -> str:
+    if factor.number is not None:
+        what = number_in_words(factor.number)
+    elif factor.measure is not None:
+        what = _name(factor.measure)
+    else:
+        at = f" read at {_by(factor.by)}" if factor.by is not None else ""
+        what = f"a factor{at} ({curve_in_words(factor.curve) if factor.curve is not None else ''})"
+    named = f" ({factor.name})" if factor.name and _name(factor.name) != what else ""
+    rounded = f", rounded {_rounded(factor.round)}" if factor.round is not None else ""
+    return f", {'divided by' if factor.divide else 'times'} {what}{named}{rounded}"
 
 
 def _by(by: By) -> str:
@@ -845,11 +912,14 @@ def _by(by: By) -> str:
         return _name(by.measure)
     if by.count is not None:
         what = "failures of any KPI" if by.count.any_kpi else "failures"
-        return f"the number of {what} (missed {_name(by.count.missed)}) in {_count(by.count.last, 'period')}" + _and_also(
-            by.count, "last", "missed", "any_kpi"
-        ).rstrip(".")
+        once = ", each paid for once" if by.count.once else ""
+        return f"the number of {what} (missed {_name(by.count.missed)}) in {_count(by.count.last, 'period')}{once}"
     if by.total is not None:
         return f"the {by.total} of the scope"
+    if by.kpi is not None:
+        return f"the value of {_name(by.kpi)}"
+    if by.each_event is not None:
+        return f"every single event of {_name(by.each_event)}"
     return f"the amount of {_name(by.base)}" if by.base is not None else _plainly(by)
 
 
@@ -896,10 +966,14 @@ def _earn_back(back: EarnBack) -> str:
     )
     every = ", for every KPI in the scope" if back.whose == "all" else ""
     bands = f" A failure in the band {listed(back.except_bands, 'or')} is never earned back." if back.except_bands else ""
+    if back.except_months:
+        bands += f" Credits of {listed(_MONTHS[month - 1] for month in back.except_months)} stay."
+    bands += f" No more than {number_in_words(back.at_most)} comes back for one credit." if back.at_most is not None else ""
     return (
         f"{number_in_words(back.percent)} % of a credit{whose} comes back if {run} the {_name(back.level)}{every}"
         f"{_offset(back.offsets) if back.offsets is not None else ''}{_clause(back.clause)}.{bands}"
-        + _and_also(back, "percent", "periods", "within", "whose", "level", "strictness", "for_", "except_bands", "offsets", "clause")
+        + _and_also(back, "percent", "periods", "within", "whose", "level", "strictness", "for_", "except_bands", "offsets", "clause",
+                    "except_months", "at_most")
     )
 
 
@@ -957,6 +1031,9 @@ def _window(window: Window) -> str:
     last = _count(window.last, "period")
     if window.in_a_row is not None:
         return f"in {window.in_a_row} periods in a row"
+    if window.mean_below is not None and window.mean_above is not None:
+        ends = f"below {number_in_words(window.mean_below)} or above {number_in_words(window.mean_above)}"
+        return f"with a mean {ends} over the last {last}"
     if window.mean_below is not None:
         return f"with a mean below {number_in_words(window.mean_below)} over the last {last}"
     if window.mean_above is not None:
@@ -979,9 +1056,15 @@ def _ratchets(contract: Contract) -> list[str]:
     return [
         f"If {_name(one.kpi)} exceeds its {_name(one.level)} in {_count(one.periods, 'period')} in a row, the level moves "
         f"{ways.get(one.way) or f'by {number_in_words(one.step or Decimal(0))}'}{_clause(one.clause)}; "
-        "this is proposed and needs an amendment." + _and_also(one, "kpi", "level", "periods", "way", "step", "clause")
+        f"this is proposed and needs an amendment.{_no_further(one)}"
         for one in contract.ratchets
     ]
+
+
+def _no_further(one: Ratchet) -> str:
+    if one.at_most_percent_of_gap is None:
+        return ""
+    return f" It moves by at most {number_in_words(one.at_most_percent_of_gap)} % of the gap to perfection."
 
 
 def _relief(contract: Contract) -> list[str]:

@@ -100,9 +100,9 @@ def test_a_flat_credit_says_when_it_is_due() -> None:
     assert "Without any volume it counts as met." in text
 
 
-def test_a_field_without_a_sentence_is_named_as_it_is_written() -> None:
+def test_what_a_credit_is_in_law_is_said() -> None:
     text = small("money: {bases: {x: {fixed: 5}}, nature: sole_remedy}\n")
-    assert "Besides, nature: sole remedy." in text
+    assert "A credit is the only remedy for a miss." in text
 
 
 def test_claims_banks_bases_beside_and_invoices_have_sentences() -> None:
