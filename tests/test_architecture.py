@@ -30,6 +30,7 @@ EDGES = {
     "contracts.tables": "tables",
     # scorecards
     "scorecards.measurement_queries": "SQL and COPY",
+    "scorecards.exporting": "writes workbooks, in memory",
     "scorecards.pdf": "Jinja and WeasyPrint",
     "scorecards.piccolo_app": "says where tables and migrations lie",
     "scorecards.queries": "SQL",

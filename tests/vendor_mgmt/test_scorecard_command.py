@@ -80,6 +80,20 @@ def test_a_pale_accent_is_told_as_a_sentence(tmp_path: Path) -> None:
     assert run(source, "-o", str(tmp_path / "x.pdf"), "--accent", "red").exit_code == 2
 
 
+def test_figures_are_exported_as_the_name_of_the_file_says(tmp_path: Path) -> None:
+    source = written(tmp_path, "cap.json", builders.over_cap_month())
+    for name, begins in (("a.csv", b"scorecard,revision"), ("a.xlsx", b"PK"), ("b.json", b'{"schema":"scorecard/1"')):
+        result = CliRunner().invoke(command, ["export", source, "-o", str(tmp_path / name), "--edition", "site"])
+        assert result.exit_code == 0, result.output
+        assert (tmp_path / name).read_bytes().startswith(begins)
+        assert b"144480" not in (tmp_path / name).read_bytes()
+    refused = CliRunner().invoke(command, ["export", source, "-o", str(tmp_path / "a.txt")])
+    assert refused.exit_code == 2
+    assert "ends in none of .json, .csv, .xlsx" in refused.stderr
+    missing = CliRunner().invoke(command, ["export", str(tmp_path / "no.json"), "-o", str(tmp_path / "a.csv")])
+    assert (missing.exit_code, "there is no file" in missing.stderr) == (2, True)
+
+
 def test_several_into_one_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "x.pdf").write_bytes(b"")
     sources = [written(tmp_path, f"{n}.json", builders.no_kpis(number=str(n))) for n in range(2)]

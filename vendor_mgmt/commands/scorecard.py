@@ -10,6 +10,7 @@ import click
 import msgspec
 from msgspec import Struct
 
+from scorecards import exporting, page
 from scorecards.page import EDITIONS, Branding, Edition
 from scorecards.rendering import Job, Rendered, Renderer, key_in_file, write_file
 from scorecards.scorecard import Scorecard
@@ -108,6 +109,39 @@ def pdf(
     failed = sum(line.error is not None for line in lines)
     if failed:
         sys.exit(1 if failed < len(lines) else 2)
+
+
+@command.command("export")
+@click.argument("source", metavar="FILE.json|NUMBER")
+@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), required=True, help="FILE.json, FILE.csv or FILE.xlsx.")
+@click.option(
+    "--edition", type=click.Choice(EDITIONS), default="vendor", show_default=True, help="Whose copy: it decides what is left out."
+)
+def export(source: str, output: Path, edition: Edition) -> None:
+    r"""Write a scorecard's figures as JSON, CSV (the KPIs) or XLSX (every table), as the name of the file says.
+
+    \b
+    Examples:
+      vendor-mgmt scorecard export HARBOUR-2026-031 -o september.xlsx
+      vendor-mgmt scorecard export september.json -o kpis.csv --edition site
+
+    \b
+    Exit codes:
+      0  the file is there
+      2  there is no such scorecard, or the file cannot be written
+      3  a number was given, and the database cannot be used
+    """
+    kinds = {".json": page.attached, ".csv": exporting.to_csv, ".xlsx": exporting.to_xlsx}
+    if output.suffix not in kinds:
+        raise click.BadParameter(f"{output.name} ends in none of {', '.join(kinds)}", param_hint="--output")
+    card = _stored([source])[source] if _is_number(source) else _card(source)
+    if isinstance(card, str):
+        raise click.UsageError(card)
+    try:
+        write_file(output, kinds[output.suffix](page.for_edition(card, edition)))
+    except OSError as fault:
+        raise click.UsageError(f"{output} cannot be written: {fault.strerror}") from fault
+    click.echo(output)
 
 
 def _rendered(planned: list[_Planned], workers: int, *, again: bool, is_quiet: bool) -> list[_Line]:

@@ -15,7 +15,7 @@ from litestar.di import NamedDependency
 from litestar.exceptions import HTTPException
 from litestar.params import FromPath, FromQuery
 
-from scorecards import explaining, formats, page
+from scorecards import explaining, exporting, formats, page
 from scorecards.explaining import Derivation
 from scorecards.rendering import Job
 from scorecards.scorecard import KpiResult, Scorecard, result_key
@@ -107,7 +107,8 @@ class CardPage(msgspec.Struct, frozen=True, kw_only=True):
     state: Mark
     pdf: str
     download: str
-    json: str
+    files: dict[str, str]
+    """Where the figures are as files, by what they are called."""
     contract_address: str
     tickets: dict[str, str]
     """The address of each ticket that is mentioned, by its number."""
@@ -220,13 +221,35 @@ async def scorecard(
     revision: FromQuery[int | None] = None,
     download: FromQuery[str | None] = None,
 ) -> Response[Any]:
-    """One scorecard; with `.pdf` after its number, the PDF."""
-    number = name.removesuffix(".pdf")
+    """One scorecard; with `.pdf` after its number the PDF, with `.json`, `.csv` or `.xlsx` its figures."""
+    number, _, kind = name.rpartition(".") if name.endswith(FILES) else (name, "", "")
     async with transaction(readonly=True) as connection:
         detail = await queries.card(connection, access, number, revision)
-    if number != name:
+    if kind in EXPORTS:
+        return export_answer(detail.document, access, kind)
+    if kind:
         return await pdf_answer(request, service, detail.document, access, as_attachment=download is not None)
     return show(request, "scorecard.html", compose_card(detail, edition_for(access)))
+
+
+EXPORTS = {
+    "json": ("application/json", page.attached),
+    "csv": ("text/csv; charset=utf-8", exporting.to_csv),
+    "xlsx": ("application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", exporting.to_xlsx),
+}
+FILES = (".pdf", *(f".{kind}" for kind in EXPORTS))
+
+
+def export_answer(card: Scorecard, access: Scope, kind: str) -> Response[bytes]:
+    """The figures of a scorecard as a file, reduced to what somebody may see."""
+    media_type, written = EXPORTS[kind]
+    shown = page.for_edition(card, edition_for(access))
+    headers = {
+        "Cache-Control": "private, no-cache",
+        "Vary": "Cookie",
+        "Content-Disposition": f'attachment; filename="{file_name(card).removesuffix(".pdf")}.{kind}"',
+    }
+    return Response(written(shown), headers=headers, media_type=media_type)
 
 
 def edition_for(access: Scope) -> page.Edition:
@@ -268,7 +291,7 @@ def compose_card(detail: CardDetail, edition: page.Edition) -> CardPage:
         state=marks.of_card_state(card.state, WORDS),
         pdf=f"{address}.pdf{exact}",
         download=f"{address}.pdf?{urlencode({**({} if is_latest else {'revision': card.revision}), 'download': 'true'})}",
-        json=f"/api/v1/scorecards/{card.number}{exact}",
+        files={kind.upper(): f"{address}.{kind}{exact}" for kind in EXPORTS},
         contract_address=f"/contracts/{card.contract}",
         tickets={ticket.number: f"/tickets/{ticket.number}" for ticket in card.tickets},
     )

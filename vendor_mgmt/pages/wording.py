@@ -132,7 +132,6 @@ _ENGLISH: dict[str, str] = {
     "scorecards.empty_next": "A scorecard is drafted the morning after its period ends, and whenever its data change.",
     "scorecard.pdf": "Open the PDF",
     "scorecard.download": "Download the PDF",
-    "scorecard.json": "JSON",
     "scorecard.revisions": "Revisions",
     "scorecard.revision": "Revision {n}",
     "scorecard.prepared": "Prepared",

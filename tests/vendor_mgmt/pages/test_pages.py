@@ -205,6 +205,20 @@ async def test_a_pdf_is_served_once_under_a_name_of_its_own_and_again_only_if_it
     assert downloaded.content == answer.content
 
 
+@pytest.mark.parametrize(("kind", "media", "begins"), [("csv", "text/csv", b"scorecard,"), ("json", "application/json", b'{"schema"'),
+                                                       ("xlsx", "application/vnd.openxmlformats", b"PK")])  # fmt: skip
+async def test_figures_are_downloaded_as_files_under_names_of_their_own(
+    client: httpx.AsyncClient, kind: str, media: str, begins: bytes
+) -> None:
+    answer = await client.get(f"/scorecards/OTTER-2026-001.{kind}")
+    assert answer.status_code == 200
+    assert answer.headers["content-type"].startswith(media)
+    assert answer.headers["content-disposition"] == f'attachment; filename="OTTER-2026-001-porto-2026-01.{kind}"'
+    assert answer.content.startswith(begins)
+    assert f'href="/scorecards/OTTER-2026-001.{kind}"' in await page(client, "/scorecards/OTTER-2026-001")
+    assert (await client.get(f"/scorecards/NOBODY-1.{kind}")).status_code == 404
+
+
 async def test_a_ticket_shows_what_is_due_and_what_happened(client: httpx.AsyncClient) -> None:
     text = text_of(await page(client, "/tickets/HARBOUR-T0001"))
     assert "Accuracy: missed twice" in text
