@@ -130,16 +130,22 @@ _LATE = """
 
 
 async def issue(
-    connection: Connection, revisions: Sequence[int], *, at: datetime, actor: int, despite: str | None = None
+    connection: Connection,
+    revisions: Sequence[int],
+    *,
+    at: datetime,
+    actor: int,
+    reason: str | None = None,
+    despite: str | None = None,
 ) -> list[str]:
     """Issue drafts, as `scorecards.queries.issue` does, unless figures of theirs are late. Returns their numbers.
 
-    Raises `StaleData`. With `despite`, a reason, they are issued all the same; who did it and why is noted on every task concerned.
+    Raises `StaleData`. With `despite`, why that is right, they are issued all the same; every task concerned notes who did it and why.
     """
     late = await late_tasks(connection, revisions)
     if late and not (despite or "").strip():
         raise StaleData(late)
-    numbers = await scorecards.issue(connection, revisions, at=at, actor=actor)
+    numbers = await scorecards.issue(connection, revisions, at=at, actor=actor, reason=reason)
     if late:
         note = f"Issued all the same: {', '.join(numbers)}, by {actor}, because {despite}."
         await connection.execute(

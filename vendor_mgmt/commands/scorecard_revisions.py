@@ -76,8 +76,9 @@ def _change(before: Decimal | None, after: Decimal | None) -> str:
 @click.option("--decline", "is_declined", is_flag=True, help="Leave the scorecard as it was issued; needs a reason.")
 @click.option("--by", "person", metavar="NAME", required=True, help="Who decides.")
 @click.option("--reason", help="Why, for the record.")
+@click.option("--despite-late-data", "despite", metavar="REASON", help="Issue although figures are late; the reason stays on record.")
 @click.option("--json", "as_json", is_flag=True, help="Print the decided proposal.")
-def decide(number: str, person: str, reason: str | None, *, is_issued: bool, is_declined: bool, as_json: bool) -> None:
+def decide(number: str, person: str, reason: str | None, despite: str | None, *, is_issued: bool, is_declined: bool, as_json: bool) -> None:
     r"""Decide on the proposed revision of the scorecard NUMBER: issue it, or leave what was issued.
 
     What was declined is not proposed again unless its figures change. The periods after it are closed again, because they look back.
@@ -90,7 +91,7 @@ def decide(number: str, person: str, reason: str | None, *, is_issued: bool, is_
     \b
     Exit codes:
       0  decided
-      2  no revision of it is proposed, or the call is wrong
+      2  no revision of it is proposed, figures of it are late, or the call is wrong
       3  the database cannot be used
     """
     if is_issued == is_declined:
@@ -99,8 +100,7 @@ def decide(number: str, person: str, reason: str | None, *, is_issued: bool, is_
         raise Refused("Say why with --reason: the record keeps it.")
     settings = begin()
 
-    from scorecards import queries  # noqa: PLC0415 - help needs no database
-    from vendor_mgmt import closing  # noqa: PLC0415
+    from vendor_mgmt import closing, feed_watch  # noqa: PLC0415 - help needs no database
     from vendor_mgmt.access import actors  # noqa: PLC0415
 
     async def work(_server: object) -> Proposal:
@@ -111,7 +111,11 @@ def decide(number: str, person: str, reason: str | None, *, is_issued: bool, is_
                 decided = await revising.decline(connection, number, reason=reason or "", actor=actor, at=at)
                 await closing.close_after_agreement(connection, decided.contract, decided.period_until)
                 return decided
-            await queries.issue(connection, [await revising.draft_of(connection, number)], at=at, actor=actor, reason=reason)
+            drafts = [await revising.draft_of(connection, number)]
+            try:
+                await feed_watch.issue(connection, drafts, at=at, actor=actor, reason=reason, despite=despite)
+            except feed_watch.StaleData as error:
+                raise Refused(f"{error} Give it with --despite-late-data.") from None
             return (await revising.proposals(connection, scorecard=number, is_open=False))[-1]
 
     done = database.run(settings, work)
