@@ -50,6 +50,7 @@ COMMANDS = [
     Listed("close", "vendor_mgmt.commands.close", "Judge ended periods and draft their scorecards."),
     Listed("scorecard", "vendor_mgmt.commands.scorecard", "Write scorecards as PDF; decide on proposed revisions."),
     Listed("ticket", "vendor_mgmt.commands.ticket", "Escalation tickets: list them, and do with them what people do."),
+    Listed("rules", "vendor_mgmt.commands.rules", "Try escalation rules on months that have passed."),
     Listed("outbox", "vendor_mgmt.commands.outbox", "Messages on their way: list them, send one again."),
     Listed("doctor", "vendor_mgmt.commands.doctor", "Check this installation and say how to repair it."),
 ]

@@ -4,23 +4,26 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
 
 import msgspec
 
+from contracts import agreements
 from contracts import queries as contract_queries
 from contracts.business_time import Calendar, Clock, Conventions, clock
 from contracts.document import Contract, Kpi
+from contracts.errors import NotFound
 from contracts.reading import read, write
 from scorecards.measurement import exact_number
 from scorecards.scorecard import TicketNote
 from scorecards.scoring import is_met
 from vendor_mgmt.access import actors
 from vendor_mgmt.access.scope import Scope
-from vendor_mgmt.escalations import of_contract, queries
+from vendor_mgmt.escalations import of_contract, queries, trying
 from vendor_mgmt.escalations.rules import Observation, Series
 from vendor_mgmt.escalations.tickets import Calendars
 
@@ -214,6 +217,55 @@ async def raise_tickets(
     return await queries.raise_tickets(connection, watched, at=at)
 
 
+CLOSED_AFTER = timedelta(days=5)
+"""When a past month is taken to have been closed, where rules are tried on it."""
+
+
+async def tried(connection: Connection, code: str, *, draft: Contract | None, since: date, at: datetime) -> trying.Tried:
+    """What a contract's rules, or a draft's, would have caused in the closed months since a day.  Stores nothing.
+
+    Raises :class:`NotFound`.
+    """
+    row = await agreements.contract(connection, code)
+    agreed = await agreements.versions(connection, row.lineage)
+    if not agreed:
+        msg = f"no version of {code} is in force"
+        raise NotFound(msg, "Agree one first.")
+    contract = agreed[-1].document
+    if draft is not None:
+        contract = msgspec.structs.replace(contract, escalation=draft.escalation)
+    calendar = contract.escalation.calendar
+    if calendar is None:
+        own = of_contract.office_hours("office-hours", contract.time_zone)
+        working = clock(own, contract.conventions)
+    else:
+        stored = await contract_queries.calendar(connection, calendar)
+        working = _clock(stored.text, contract.conventions)
+    ids = sorted({one.contract_id for one in agreed})
+    series = [
+        msgspec.structs.replace(one, observations=tuple(each for each in one.observations if each.from_ >= since))
+        for one in await _series(connection, contract, row.lineage_code, row.vendor, ids)
+    ]
+    ends = await connection.fetch(_CLOSED, ids, since)
+    zone = ZoneInfo(contract.time_zone)
+    closes = [
+        trying.Close(until_on=one["until_on"], at=datetime.combine(one["until_on"], time(6), zone) + CLOSED_AFTER) for one in ends
+    ]
+    return trying.try_rules(
+        series,
+        of_contract.rules_of(contract.escalation),
+        of_contract.policy_of(contract.escalation, calendar=working.calendar.id, conventions=contract.conventions),
+        Calendars(vendor=working, client=working),
+        closes,
+        at,
+    )
+
+
+_CLOSED = """
+    SELECT DISTINCT period_until AS until_on FROM scorecard WHERE contract = ANY ($1) AND period_from >= $2 ORDER BY period_until
+"""
+
+
 async def notes(connection: Connection, vendor: str, contract: str) -> dict[str | None, list[TicketNote]]:
     """The open tickets of a contract by site, as a scorecard mentions them."""
     scope = Scope.everything(await actors.service(connection))
@@ -238,4 +290,4 @@ async def notes(connection: Connection, vendor: str, contract: str) -> dict[str 
     return found
 
 
-__all__ = ["business_calendar", "notes", "raise_tickets", "watch"]
+__all__ = ["business_calendar", "notes", "raise_tickets", "tried", "watch"]
