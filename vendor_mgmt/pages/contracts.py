@@ -38,7 +38,7 @@ from scorecards import formats
 from vendor_mgmt.access.scope import Scope
 from vendor_mgmt.database import transaction
 from vendor_mgmt.pages import queries
-from vendor_mgmt.pages.queries import ContractDetail, ContractRow
+from vendor_mgmt.pages.queries import ConfirmedBy, ContractDetail, ContractRow
 from vendor_mgmt.pages.rendering import WORDS, show
 
 
@@ -106,6 +106,7 @@ class VersionLine(msgspec.Struct, frozen=True, kw_only=True):
     is_here: bool
     in_force: str
     agreed: str
+    confirmed: str
     reason: str
     sha256: str
 
@@ -193,6 +194,7 @@ def compose(detail: ContractDetail, number: int | None) -> ContractPage:
                 is_here=one.number == here.number,
                 in_force=spans.get(one.number, WORDS("page.none")),
                 agreed=formats.short_day(one.agreed_at.date(), WORDS),
+                confirmed="; ".join(_confirmed(word) for word in one.confirmed) or WORDS("page.none"),
                 reason=one.reason or "",
                 sha256=one.sha256,
             )
@@ -201,6 +203,11 @@ def compose(detail: ContractDetail, number: int | None) -> ContractPage:
         scorecards=f"/scorecards?vendor={detail.row.vendor}",
         text=next(one.text for one in detail.agreed if one.number == here.number),
     )
+
+
+def _confirmed(word: ConfirmedBy) -> str:
+    how = WORDS("contract.confirmed.signed") if word.is_signed else WORDS("contract.confirmed.said")
+    return WORDS(f"contract.confirmed.{word.side}", day=formats.short_day(word.confirmed_on, WORDS), how=how)
 
 
 def _span(from_on: date, until_on: date | None) -> str:

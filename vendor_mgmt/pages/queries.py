@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from contracts import agreements
+from contracts import queries as contract_queries
 from contracts.agreements import Agreed
 from contracts.document import Contract
 from contracts.errors import NotFound
@@ -369,6 +370,14 @@ _CONTRACTS = """
 """
 
 
+class ConfirmedBy(msgspec.Struct, frozen=True, kw_only=True):
+    """That one side confirmed a version, on which day, and whether by a signed paper or by a statement. Persons are not told here."""
+
+    side: contract_queries.Side
+    confirmed_on: date
+    is_signed: bool
+
+
 class VersionRow(msgspec.Struct, frozen=True, kw_only=True):
     """An agreed version, for the list of a contract's versions."""
 
@@ -380,6 +389,8 @@ class VersionRow(msgspec.Struct, frozen=True, kw_only=True):
     executed_sha256: str | None
     text: str
     """The document as it was handed in."""
+    confirmed: list[ConfirmedBy]
+    """By the client and by the vendor; empty for what was agreed before this was recorded."""
 
 
 class ContractDetail(msgspec.Struct, frozen=True, kw_only=True):
@@ -396,12 +407,16 @@ async def contract(connection: Connection, scope: Scope, code: str) -> ContractD
     if row is None:
         raise NotFound(f"there is no contract {code}")
     held = [one for one in await agreements.versions(connection, row.lineage) if one.document.contract == code]
-    agreed: list[VersionRow] = _rows(await connection.fetch(_VERSIONS, code), VersionRow)
+    found = [dict(one) for one in await connection.fetch(_VERSIONS, code)]
+    agreed = [VersionRow(**{**one, "confirmed": msgspec.json.decode(one["confirmed"], type=list[ConfirmedBy])}) for one in found]
     return ContractDetail(row=row, held=held, agreed=agreed)
 
 
 _VERSIONS = """
-    SELECT n.id, n.number, n.agreed_at, n.reason, n.sha256, n.executed_sha256, n.text
+    SELECT n.id, n.number, n.agreed_at, n.reason, n.sha256, n.executed_sha256, n.text,
+           coalesce((SELECT json_agg(json_build_object('side', w.side, 'confirmed_on', w.confirmed_on,
+                                                       'is_signed', w.document_sha256 IS NOT NULL) ORDER BY w.side)
+                     FROM confirmation w WHERE w.proposal = n.proposal), '[]')::text AS confirmed
     FROM contract_version n JOIN contract c ON c.id = n.contract WHERE c.code = $1 ORDER BY n.number DESC
 """
 

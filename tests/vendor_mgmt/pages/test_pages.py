@@ -239,6 +239,11 @@ async def test_a_contract_reads_as_text_with_levels_weights_money_and_escalation
     assert "3 business days after the level below" in text
 
 
+async def test_a_contract_s_page_says_that_both_sides_confirmed_a_version_when_and_by_what(client: httpx.AsyncClient) -> None:
+    text = text_of(await page(client, "/contracts/HX-1"))
+    assert "customer 5 Jan 2026, statement; vendor 6 Jan 2026, signed paper" in text.replace("\N{NARROW NO-BREAK SPACE}", " ")
+
+
 async def test_no_term_of_a_contract_is_left_out_of_its_page(client: httpx.AsyncClient) -> None:
     """Terms without a sentence of their own stand there in the document's words."""
     text = text_of(await page(client, "/contracts/HX-1"))
