@@ -70,6 +70,28 @@ def what_begins_later_is_kept_until_then(offset: d.Offset, at: Place) -> Iterato
         yield at.error("keep", "it begins in the next period and is not kept until then", "Keep it for 1 period or more.")
 
 
+# Sums over periods
+
+
+@PAY.about(d.When)
+def what_is_summed_can_be_added(when: d.When, at: Place) -> Iterator[Finding]:
+    if when.window is not None and when.window.summed and when.points_at_least is None and when.credit_percent is None:
+        yield at.error(("window", "summed"), "only points and credits can be added over periods", "Drop it, or write points_at_least.")
+
+
+@PAY.about(d.Window)
+def a_sum_needs_no_count(window: d.Window, at: Place) -> Iterator[Finding]:
+    ways = [name for name in ("at_least", "in_a_row", "mean_below", "mean_above") if getattr(window, name) is not None]
+    if window.summed and ways:
+        yield at.error("summed", f"a window counts in one way, and this one says summed and {' and '.join(ways)}", "Keep one of them.")
+
+
+@PAY.about(d.By)
+def what_is_read_over_periods_are_points(by: d.By, at: Place) -> Iterator[Finding]:
+    if by.last > 1 and by.total != "points":
+        yield at.error("last", "only points are added over periods", "Write total: points, or drop it.")
+
+
 # Bases of another month, and of what was credited
 
 

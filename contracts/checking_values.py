@@ -87,6 +87,7 @@ NUMBERS: dict[type[msgspec.Struct], dict[str, Range | None]] = {
     d.Cap: {"rolling": _PERIODS, "percent": Range("a limit in percent: nothing would pass", least=0), "amount": _LIMIT},
     d.Clear: {"good": _PERIODS},
     d.Conversion: {"rate": Range("a rate", above=0)},
+    d.By: {"last": _PERIODS},
     d.Count: {"last": _PERIODS},
     d.EarnBack: {
         "percent": Range("the part of a credit that comes back, in percent", above=0, most=100),

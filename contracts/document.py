@@ -837,6 +837,8 @@ class Window(Part, frozen=True, kw_only=True):
     """The mean of the values lies below this."""
     mean_above: Decimal | None = None
     """The mean of the values lies above this."""
+    summed: bool = False
+    """Points or credits of all these periods together reach the number, rather than those of each."""
 
 
 class When(Part, frozen=True, kw_only=True):
@@ -918,6 +920,8 @@ class By(Part, frozen=True, kw_only=True):
     """Failures counted over periods."""
     total: Literal["points", "score"] | None = None
     """The scope's points or score."""
+    last: int = 1
+    """``total: points`` only: the points of so many periods together, this one included."""
     base: str | None = None
     """The amount of a base."""
     kpi: str | None = None

@@ -915,7 +915,7 @@ def _by(by: By) -> str:
         once = ", each paid for once" if by.count.once else ""
         return f"the number of {what} (missed {_name(by.count.missed)}) in {_count(by.count.last, 'period')}{once}"
     if by.total is not None:
-        return f"the {by.total} of the scope"
+        return f"the {by.total} of the scope" + (f" in the last {_count(by.last, 'period')} together" if by.last > 1 else "")
     if by.kpi is not None:
         return f"the value of {_name(by.kpi)}"
     if by.each_event is not None:
@@ -1029,6 +1029,8 @@ def _when(when: When) -> str:
 
 def _window(window: Window) -> str:
     last = _count(window.last, "period")
+    if window.summed:
+        return f"in the last {last} together"
     if window.in_a_row is not None:
         return f"in {window.in_a_row} periods in a row"
     if window.mean_below is not None and window.mean_above is not None:

@@ -71,7 +71,9 @@ def _needs(contract: Contract) -> Iterator[int]:
 
 
 def _counts(by: By | None) -> int:
-    return by.count.last if by is not None and by.count is not None else 1
+    if by is None:
+        return 1
+    return by.count.last if by.count is not None else by.last
 
 
 def _window(when: When) -> int:

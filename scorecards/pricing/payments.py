@@ -192,7 +192,8 @@ def reading(
         kpi = None if by.count.any_kpi or verdict is None else verdict.name
         return Fraction(failures(now, history, by.count.last, by.count.missed, kpi, scope)), "failures"
     if by.total == "points":
-        return now.points(scope), "points"
+        together = last_periods([*history[-2 * by.last :], now], by.last)
+        return sum((record.points(scope) for record in together), Fraction(0)), "points"
     return now.score(scope), "score"
 
 

@@ -65,10 +65,7 @@ def _in_period(when: When, record: Record, kpi: str | None, scope: Scope) -> boo
         score = record.score(scope)
         return score is not None and score < Fraction(when.score_below)
     if when.credit_percent is not None:
-        base = record.base_amount(when.of, scope) if when.of else None
-        if base is None and when.of:
-            charges = [amount for held, amount in record.known_charges if covers(scope, held)]
-            base = sum(charges, Fraction(0)) if charges else None
+        base = _charge(when, record, scope)
         return bool(base) and base is not None and 100 * record.credit(scope) >= Fraction(when.credit_percent) * base
     if when.at_cap is not None:
         return any(note.rule == when.at_cap for note in record.noted("at_cap", scope))
@@ -122,6 +119,8 @@ def condition(when: When, now: Record, history: Sequence[Record], kpi: str | Non
         return Held(holds, (str(now.period.from_on),) if holds else ())
     if window.mean_below is not None or window.mean_above is not None:
         return _mean(when, window, [*history, now], kpi, scope)
+    if window.summed:
+        return _together(when, last_periods([*history, now], window.last), scope)
     if window.in_a_row is not None:
         run: list[str] = []
         for held in reversed(periods_of(last_periods([*history, now], window.in_a_row + PASSED_OVER))):
@@ -140,6 +139,29 @@ def condition(when: When, now: Record, history: Sequence[Record], kpi: str | Non
     ]
     needed = window.last if window.at_least is None else window.at_least
     return Held(len(hits) >= needed, tuple(hits))
+
+
+def _together(when: When, records: Sequence[Record], scope: Scope) -> Held:
+    """Whether the points or credits of all periods of a window reach the number together; evidence is where any arose."""
+    if when.points_at_least is not None:
+        parts = [(record, record.points(scope)) for record in records]
+        holds = sum((points for _, points in parts), Fraction(0)) >= Fraction(when.points_at_least)
+    else:
+        parts = [(record, record.credit(scope)) for record in records]
+        charged = [charge for record in records if (charge := _charge(when, record, scope)) is not None]
+        base = sum(charged, Fraction(0))
+        wanted = Fraction(when.credit_percent or 0) * base
+        holds = bool(base) and 100 * sum((amount for _, amount in parts), Fraction(0)) >= wanted
+    return Held(holds, tuple(str(record.period.from_on) for record, amount in parts if amount) if holds else ())
+
+
+def _charge(when: When, record: Record, scope: Scope) -> Fraction | None:
+    """The base that credits are a percentage of, or the charge of a period before ours."""
+    base = record.base_amount(when.of, scope) if when.of else None
+    if base is None and when.of:
+        charges = [amount for held, amount in record.known_charges if covers(scope, held)]
+        return sum(charges, Fraction(0)) if charges else None
+    return base
 
 
 def _mean(when: When, window: Window, records: Sequence[Record], kpi: str | None, scope: Scope) -> Held:

@@ -28,7 +28,7 @@ money:
     last: {measure: charges, in_period: previous}
     next: {measure: charges, in_period: next}
   credits: [{for: k, pay: {percent: 5, of: charges}}, {for: asa, pay: {percent: 1, of: last}}]
-  bonuses: [{for: k, pay: {amount: 10}, offsets: {keep: 2, on: [asa], except_bands: [grave]}}]
+  bonuses: [{for: k, when: {exceeded: target}, pay: {amount: 10}, offsets: {keep: 2, on: [asa], except_bands: [grave]}}]
   caps: [{percent: 10, of: charges, on: [k]}]
   earn_back: [{percent: 50, periods: 2, within: 6, for: [k], except_bands: [grave]}]
   exclusive: [{among: [k, asa], take: claimed}]
@@ -68,6 +68,8 @@ def test_sound_money_has_no_findings() -> None:
         ("tax: {percent: 21}", "tax: {percent: -1}", "cannot be a tax"),
         ("claim: on_claim\n", "claim: automatic\n", "need no claim"),
         ("claim_within_days: 30", "claim_within_days: -1", "cannot be a number of days"),
+        ("when: {exceeded: target}", "when: {exceeded: target, window: {last: 3, summed: true}}", "can be added over periods"),
+        ("{amount: 10}", "{amount: {each: {give: 1}}, by: {total: score, last: 3}}", "only points are added"),
         ("take: claimed", "take: claimed, for_each: [country]", "'country' is no dimension"),
         ("    target: 95\n", "    target: 95\n    deemed: -5\n", "no percentage can be -5"),
         ("pay: {percent: 5, of: charges}}", "pay: {percent: 5, of: charges}, offsets: {}}", "offsets nothing"),

@@ -75,6 +75,8 @@ MECHANISMS = {
     - name: pairs
       for: waiting
       pay: {amount: {each: {unit: 2, give: 40, counting: full}}, by: {count: {last: 6, once: true, any_kpi: true}}}
+    - {name: together, for_each: [site], when: {points_at_least: 7, window: {last: 3, summed: true}}, pay: {amount: 21}}
+    - {name: over months, for_each: [site], pay: {amount: {each: {give: 2}}, by: {total: points, last: 3}}}
     - {name: slump, when: {score_below: 60, window: {last: 3, at_least: 2}}, for_each: [site], pay: {amount: 33}}
   caps: [{amount: 60}]
 """,
@@ -102,6 +104,7 @@ rights:
   - {name: low score, when: {score_below: 70, window: {last: 3, at_least: 2}}, for_each: []}
   - {name: despite, when: {kpi: quality, missed: target, window: {last: 4, at_least: 3}}, despite_relief: true}
   - {name: credits, when: {credit_percent: 4, of: fee, window: {last: 3, at_least: 2}}}
+  - {name: credits together, when: {credit_percent: 5, of: fee, window: {last: 4, summed: true}}}
 """,
     "earn-back and banks": """
   credits: [{for: quality, pay: {percent: 5, of: fee}}, {for: speed, pay: {amount: 120}}]
