@@ -253,9 +253,11 @@ class Mapper:
                     self._act(self._future, "future", _future(span, place), row_number, flagged)  # type: ignore[arg-type]
                 reported_at = published if known_at_column is None else self._reported_at(row[known_at_column])
                 if self.events is not None:
-                    for target, (amount, counted) in zip(place.targets, self.events.amounts(row), strict=True):  # type: ignore[union-attr]
-                        line = f"\t{place.grain}\t{span.text}\t{amount}\t{counted}\t{reported_at}\t{row_number}\t{self.events.key(row)}\n"  # type: ignore[union-attr]
-                        staged.append((target.series, line))
+                    tail = f"{reported_at}\t{row_number}\t{self.events.key(row)}\n"
+                    staged += [
+                        (target.series, f"\t{place.grain}\t{span.text}\t{amount}\t{counted}\t{tail}")  # type: ignore[union-attr]
+                        for target, amount, counted in self._counted(place, row, row_number, flagged)  # type: ignore[arg-type]
+                    ]
                     continue
             except _RefusedCell as cell:
                 refused.append(self._refusal(row_number, cell, row, span))
@@ -275,6 +277,19 @@ class Mapper:
                 line = f"\t{place.grain}\t{span.text}\t{text}\t{n}\t{reported_at}\t{row_number}\n"  # type: ignore[union-attr]
                 staged.append((target.series, line))
         return Mapped(staged=staged, refused=refused, flagged=flagged)
+
+    def _counted(
+        self, place: _Place, row: tuple[Any, ...], row_number: int, flagged: list[Flag]
+    ) -> list[tuple[_Target, str, str]]:
+        """What an event adds to each measure, checked. Raises `_RefusedCell`, `Stopped`."""
+        assert self.events is not None
+        found = []
+        for target, (amount, counted), name in zip(place.targets, self.events.amounts(row), self.events.measures, strict=True):
+            for check in target.checks if amount != "\\N" else ():
+                if (reason := _breach(check, amount, name)) is not None:
+                    self._act(check.then, check.check, reason, row_number, flagged)
+            found.append((target, amount, counted))
+        return found
 
     def _unpivoted(
         self, rows: Sequence[tuple[Any, ...] | BrokenRow], first_row: int

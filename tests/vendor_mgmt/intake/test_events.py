@@ -122,6 +122,15 @@ async def test_a_case_that_cannot_be_read_waits_and_is_counted_by_the_next_pull_
     assert ((await on(2))["audited"], await refused()) == (4, [])
 
 
+async def test_an_event_whose_number_is_not_believed_adds_nothing_at_all(api: Any) -> None:
+    api.script(rows=[case(1), case(2, seconds=-5), case(3, seconds=9999)])
+    checks = [{"check": "range", "measures": ["seconds"], "at_most": 3600}]
+    await source(api, mapping=EVENTS, persons=PERSONS, checks=checks)
+    found = await pulled()
+    assert (found.refused, sorted(one.check for one in await refused())) == (2, ["negative", "range"])
+    assert await on(2) == {"audited": 1, "correct": 1, "seconds": 45, "agents": 1, "up_to_30": 0, "up_to_60": 1, "above_60": 0}
+
+
 async def test_days_that_were_not_asked_for_come_in_part_and_are_left_out(api: Any) -> None:
     api.script(rows=[case(n, back=9) for n in range(5)] + [case(9, back=2)])
     await source(api, mapping=EVENTS, persons=PERSONS)
