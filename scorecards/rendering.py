@@ -271,8 +271,13 @@ class _Worker:
             raise RuntimeError("the renderer was closed")
         # A worker finds what its parent finds, in a checkout and in an installation; what it leaves in its folder the parent removes.
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "TMPDIR": self._pool._folder.name}  # noqa: SLF001
+        # Ctrl-C reaches the whole group in the foreground; the parent decides when a worker ends.
         return subprocess.Popen(
-            [sys.executable, "-m", "scorecards.rendering"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment
+            [sys.executable, "-m", "scorecards.rendering"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env=environment,
+            start_new_session=True,
         )
 
 
@@ -383,7 +388,7 @@ class _Remarks:
 
 def main() -> None:
     """The worker: frames on standard input and output.  A print by any library goes to standard error instead."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides when a worker ends.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     with contextlib.suppress(BrokenPipeError):

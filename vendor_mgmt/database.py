@@ -72,16 +72,18 @@ class Server(msgspec.Struct, kw_only=True):
 
 
 @contextlib.contextmanager
-def server(settings: Settings) -> Iterator[Server]:
+def server(settings: Settings, *, is_durable: bool = True) -> Iterator[Server]:
     """The database server to use; the embedded one is started (or joined) here and stopped at the end by the process that started it.
 
     Call it in the main thread, outside any event loop. Raises `EmbeddedPostgresError`. A server behind DATABASE_URL is not asked
-    anything yet.
+    anything yet. An embedded one that is not `is_durable` does not wait for the disk: it survives the death of processes, and not that of
+    the machine.
     """
     if settings.database_url is not None:
         yield Server(url=settings.database_url, owner_url=settings.owner_database_url or settings.database_url)
         return
-    embedded = EmbeddedPostgres(settings.data_dir, bin_dir=settings.postgres_bin_dir)
+    options = {} if is_durable else {"fsync": "off"}
+    embedded = EmbeddedPostgres(settings.data_dir, bin_dir=settings.postgres_bin_dir, options=options)
     with embedded as endpoint:
         yield Server(url=endpoint.url, owner_url=endpoint.url, embedded=embedded)
 

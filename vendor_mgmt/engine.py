@@ -117,6 +117,9 @@ class SafeTransaction(PostgresTransaction):
             self.connection.terminate()
 
     async def _give_back(self) -> None:
+        if not self.connection.is_closed() and self.connection.is_in_transaction():
+            # It was cancelled in the very middle of BEGIN or ROLLBACK. A new connection is cheaper than the doubt, and quieter.
+            self.connection.terminate()
         if self.engine.pool is not None:
             await self.engine.pool.release(self.connection)
         else:

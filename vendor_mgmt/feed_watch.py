@@ -55,7 +55,7 @@ async def watch(at: datetime | None = None) -> Watched:
     now = at or datetime.now(UTC)
     async with transaction() as connection:
         # Several processes look at the same time; one after the other.
-        await connection.execute("SELECT pg_advisory_xact_lock(736_551_3)")
+        await connection.execute("SELECT pg_advisory_xact_lock(7365513)")
         scope = Scope.everything(await actors.service(connection))
         reaches = await pages.reaches(connection, scope)
         contracts = await _contracts_in_force(connection, now.date())

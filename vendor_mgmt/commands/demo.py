@@ -111,7 +111,8 @@ class _Demo(msgspec.Struct, frozen=True, kw_only=True):
             self._say("Starting the vendors' reporting systems")
             address = stack.enter_context(playing.reporting_systems(self.today))
             self._say("Starting the database")
-            server = stack.enter_context(database.server(settings))
+            # What is made up can be made up again; and without the disk's confirmation the server ends at once.
+            server = stack.enter_context(database.server(settings, is_durable=False))
             assert server.embedded is not None
             if not server.embedded.is_owner and not self.played_file.exists():
                 raise Unavailable(
