@@ -24,7 +24,7 @@ from contracts.checking_values import ASIDE, VALUES
 from contracts.document import Contract
 from contracts.errors import Finding
 from contracts.holes import punched
-from contracts.questions import Questions
+from contracts.questions import Questions, parts
 
 ROUNDS: tuple[tuple[Questions, ...], ...] = ((VALUES,), (NAMES_USED,), (MEANINGS,), (PARTS,), (KPIS, MONEY, PAY, ASIDE))
 
@@ -36,10 +36,13 @@ def check(contract: Contract, *, is_written: Callable[[str], bool] | None = None
     to its default (`Reading.is_written`); without it nothing is said about what somebody may have forgotten to write.
     """
     found: list[Finding] = []
+    walked = list(parts(contract))
     for questions in ROUNDS:
-        said = [finding for one in questions for finding in one.ask(contract, is_written)]
+        said = [finding for one in questions for finding in one.ask(contract, walked, is_written)]
         found += said
-        contract = punched(contract, (finding.path for finding in said if finding.severity != "note"))
+        left = punched(contract, (finding.path for finding in said if finding.severity != "note"))
+        if left is not contract:
+            contract, walked = left, list(parts(left))
     return found
 
 

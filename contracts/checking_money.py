@@ -155,7 +155,7 @@ def a_rule_knows_when_it_is_due(payment: d.Payment, at: Place) -> Iterator[Findi
 
 @MONEY.about(d.Payment)
 def a_rule_for_a_client_duty_is_meant(payment: d.Payment, at: Place) -> Iterator[Finding]:
-    if payment in at.contract.money.credits:
+    if at.path.startswith("$.money.credits["):
         for one in rule_kpis(payment):
             if at.contract.kpis[one].duty_of == "client":
                 yield at.warning("for", f"{one} is the client's duty, and the credit is the vendor's to pay", "Name another KPI.")
@@ -359,7 +359,7 @@ def currencies_are_not_added(kpi: d.Kpi, at: Place) -> Iterator[Finding]:
 
 @PARTS.about(d.Payment)
 def only_a_bonus_offsets(payment: d.Payment, at: Place) -> Iterator[Finding]:
-    if payment.offsets is not None and any(payment is credit for credit in at.contract.money.credits):
+    if payment.offsets is not None and at.path.startswith("$.money.credits["):
         yield at.error("offsets", "a credit is the customer's, and offsets nothing", "Drop it, or write the rule under bonuses.")
 
 

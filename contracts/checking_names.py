@@ -252,12 +252,14 @@ def levels_on_an_axis_exist(part: Corner | Step | Each, at: Place) -> Iterator[F
             yield from _unknown_level(at, where, mark, kpis)
 
 
+_KPI = re.compile(r"""\$\.kpis(?:\.([\w-]+)|\[("(?:[^"\\]|\\.)*")\])""")
+
 _ENDS = ("at_least", "more_than", "at_most", "less_than")
 
 
 def _axis(at: Place) -> tuple[list[str] | None, str]:
     """The KPIs whose values a curve is read at; None and a word for what it is read at where that has no levels."""
-    for part, around in zip(reversed(at.around), [*reversed(at.around[:-1]), None], strict=True):
+    for part in reversed(at.around):
         if isinstance(part, d.Repeat):
             return None, "a number of failures"
         if isinstance(part, d.Deduction):
@@ -268,8 +270,8 @@ def _axis(at: Place) -> tuple[list[str] | None, str]:
             payment = at.inside(d.Payment)
             return (rule_kpis(payment), "") if payment is not None and payment.for_ is not None else (None, "no KPI")
         if isinstance(part, d.Kpi):
-            assert isinstance(around, d.Contract)
-            return [next(name for name, kpi in around.kpis.items() if kpi is part)], ""
+            own = _KPI.match(at.path)
+            return ([str(msgspec.json.decode(own[2])) if own[2] else own[1]] if own is not None else []), ""
     return None, "nothing"
 
 

@@ -20,7 +20,7 @@ PAY = Questions()
 @PAY.about(d.Payment)
 def a_curve_pays_the_side_it_is_for(payment: d.Payment, at: Place) -> Iterator[Finding]:
     """A credit never grows as results get better, nor a bonus as they get worse; else a direction is not written, or a curve is turned."""
-    is_credit = payment in at.contract.money.credits
+    is_credit = at.path.startswith("$.money.credits[")
     for steps, pay in pays_of(payment):
         written = pay.percent if pay.percent is not None else pay.amount
         if not isinstance(written, Curve) or pay.by is not None:

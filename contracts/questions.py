@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
@@ -79,6 +79,9 @@ class Place:
 
 _LAST_STEP = re.compile(r"""(?:\.([\w-]+)|\[("(?:[^"\\]|\\.)*")\])$""")
 
+Walked = tuple[msgspec.Struct, str, tuple[msgspec.Struct, ...]]
+"""A part, its path, and the parts around it."""
+
 Question = Callable[[Any, Place], Iterable[Finding]]
 
 
@@ -104,10 +107,12 @@ class Questions:
         self.of_all.append(question)
         return question
 
-    def ask(self, contract: Contract, is_written: Callable[[str], bool] | None = None) -> list[Finding]:
-        """All answers. Each thing is said once: where two questions find fault with one place in the same words, one answer is kept."""
+    def ask(self, contract: Contract, walked: Sequence[Walked], is_written: Callable[[str], bool] | None = None) -> list[Finding]:
+        """All answers, for the parts that `parts` walks through. Each thing is said once: where two questions find fault with one
+        place in the same words, one answer is kept.
+        """
         found: dict[Finding, None] = {}
-        for part, path, around in parts(contract):
+        for part, path, around in walked:
             place = Place(contract, path, around, is_written)
             for question in (*self.of_all, *self.by_type.get(own_type(part), ())):
                 try:
@@ -118,7 +123,7 @@ class Questions:
         return list(found)
 
 
-def parts(contract: Contract) -> Iterator[tuple[msgspec.Struct, str, tuple[msgspec.Struct, ...]]]:
+def parts(contract: Contract) -> Iterator[Walked]:
     """Every part of the document with its path and the parts around it, in the order of the types; holes are passed over."""
     waiting: list[tuple[Any, str, tuple[msgspec.Struct, ...]]] = [(contract, "$", ())]
     while waiting:
@@ -158,4 +163,4 @@ def one_of(known: Iterable[str], written: str = "") -> str:
     return f"Use one of {', '.join(names)}." if names else "Declare it first."
 
 
-__all__ = ["Place", "Question", "Questions", "fields_of", "one_of", "parts"]
+__all__ = ["Place", "Question", "Questions", "Walked", "fields_of", "one_of", "parts"]
