@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 
+import msgspec
 import pytest
 
-from contracts.document import Contract
+from contracts.document import Contract, InForce
 from contracts.period import add_months
 from contracts.reading import read
-from scorecards.evaluating import Evaluation, evaluate_rows, version_of
+from scorecards.evaluating import Evaluation, Version, evaluate_rows, version_of
 from scorecards.measurement import Opening, Relief, Row
 from scorecards.scorecard import Total
 
@@ -198,3 +199,47 @@ def test_the_mark_of_the_best_year_so_far_has_to_be_exceeded_and_moves() -> None
     of = contract("  bonuses: [{for: gain, pay: {amount: 100}}]", kpis)
     found = [str(one.bonus) for one in totals(run(of, {"result": [50, 52, 51, 52, 53]}))]
     assert found == ["0.00", "100.00", "0.00", "0.00", "100.00"]
+
+
+def amended(first: str, on: date, second: str | None = None) -> list[Version]:
+    """Two versions of one contract's money, the second from a day on."""
+    return [Version(contract(first), START, on), Version(contract(second or first), on, None)]
+
+
+def test_a_contract_year_goes_on_when_the_contract_is_amended_in_it() -> None:
+    rule = "  credits: [{for: k, pay: {amount: 400}}]\n  caps: [{each: contract_year, amount: 1000}]"
+    versions = amended(rule, date(2026, 3, 1))
+    # The second version says itself that it is in force from March; its contract year is still that of the contract.
+    text = versions[1].contract
+    versions[1] = Version(msgspec.structs.replace(text, in_force=InForce(from_=date(2026, 3, 1))), date(2026, 3, 1), None)
+    found = evaluate_rows(versions, months({"result": [90] * 14}))
+    assert [str(one.credit) for one in totals(found)][:4] == ["400.00", "400.00", "200.00", "0.00"]
+    assert [str(one.credit) for one in totals(found)][12] == "400.00"
+
+
+def test_a_rolling_cap_counts_a_month_cut_by_an_amendment_as_one_month() -> None:
+    rule = "  bases: {fee: {fixed: 1000, for_each: [site]}}\n  credits: [{for: k, pay: {percent: 50, of: fee}}]\n"
+    rule += "  caps: [{each: null, rolling: 2, percent: 30, of: fee}]"
+    rows = [Row("s", "result", (), day, day + timedelta(days=1), "day", Decimal(90))
+            for day in (START, date(2026, 2, 1), date(2026, 2, 20), date(2026, 3, 1))]
+    found = evaluate_rows(amended(rule, date(2026, 2, 15)), rows)
+    paid = [one.credit for one in totals(found)]
+    # January 300 of 1,000.  February, in halves of the fee: 300 more of 2,000.  March, with February: 300 more of 2,000.
+    assert [paid[0], (paid[1] or 0) + (paid[2] or 0), paid[3]] == [Decimal(300), Decimal(300), Decimal(300)]
+
+
+def test_a_percentage_of_the_month_before_is_shared_by_the_parts_of_a_month() -> None:
+    rule = "  bases: {last: {measure: fee, in_period: previous}}\n  credits: [{for: k, pay: {percent: 10, of: last}}]"
+    rows = [Row("s", "fee", (), START, date(2026, 2, 1), "month", Decimal(2800))]
+    rows += [Row("s", "result", (), day, day + timedelta(days=1), "day", Decimal(90)) for day in (date(2026, 2, 1), date(2026, 2, 20))]
+    found = evaluate_rows(amended(rule, date(2026, 2, 8)), rows)
+    # 280 for all of February: 7 of its 28 days before the amendment, 21 after it.
+    assert [str(one.credit) for one in totals(found)][1:] == ["70.00", "210.00"]
+
+
+def test_a_chain_of_failures_passes_over_a_year_without_data_and_no_more() -> None:
+    of = contract("  credits: [{for: k, pay: {amount: 100}, multiply: {last: 1, multiply: 2}}]")
+    near: list[object] = [90, *([None] * 12), 90]
+    far: list[object] = [90, *([None] * 13), 90]
+    assert credits_of(of, {"result": near, "fee": [1] * len(near)})[-1] == "200.00"
+    assert credits_of(of, {"result": far, "fee": [1] * len(far)})[-1] == "100.00"
