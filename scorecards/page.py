@@ -395,7 +395,8 @@ def render_key(card: Scorecard, edition: Edition, language: str, paper: str) -> 
     ).hexdigest()
 
 
-_MONEY_OF_TOTAL = ("credit_uncapped", "credit", "bonus", "earned_back", "carried", "net")
+# Told by what is no money, so that an amount which a total gains later is taken out too.
+_MONEY_OF_TOTAL = tuple(name for name in Total.__struct_fields__ if name not in ("scope", "from_", "until", "score", "standing", "points"))
 
 
 def document(card: Scorecard, *, edition: Edition, words: Words, digest: str) -> Document:
@@ -1349,6 +1350,9 @@ def _money_facts(card: Scorecard, total: Total | None, words: Words, *, brief: b
         facts += fact("carried", total.carried)
         net = total.net
         facts += fact("net_to_vendor", -net, strong=True) if net is not None and net < 0 else fact("net", net, strong=True)
+        if total.invoice is not None:
+            facts += fact("taken_off", total.taken_off) + fact("tax", total.tax) + fact("to_pay", total.to_pay)
+            facts += fact("left_over", total.left_over) if total.left_over else []
     return facts + fact("this_year", card.credit_this_year) + fact("at_risk", card.money_at_risk)
 
 
@@ -1371,7 +1375,7 @@ def _money(card: Scorecard, words: Words) -> Money | None:
             base=_base(line, card, words),
             amount=_amount(line, card, words),
             bar="" if line.amount is None or _is_in_points(line) else bar,
-            note=words("money.payable_in", day=formats.short_day(line.payable_in, words)) if line.payable_in else "",
+            note=_due(line, words),
         )
         for line, bar in zip(card.lines, bars, strict=True)
     ]
@@ -1380,6 +1384,10 @@ def _money(card: Scorecard, words: Words) -> Money | None:
         nothing=words("money.nothing") if not lines else "",
         lines=lines, totals=_money_facts(card, total, words) if total else [], notes=[words("money.direction"), words("money.true_up")]
     )
+
+
+_INVOICING = 15
+"""The step that tells what becomes of the net; it adds nothing to it."""
 
 
 def _waterfall(card: Scorecard, total: Total | None, words: Words) -> list[str]:
@@ -1392,9 +1400,16 @@ def _waterfall(card: Scorecard, total: Total | None, words: Words) -> list[str]:
 
 def _effect(line: Line) -> Decimal:
     """What a step adds to the net: a bonus and an earn-back are positive in the vendor's favour."""
-    if line.amount is None or _is_in_points(line):
+    if line.amount is None or _is_in_points(line) or line.step == _INVOICING:
         return Decimal(0)
     return -line.amount if line.kind in {"bonus", "earn_back"} else line.amount
+
+
+def _due(line: Line, words: Words) -> str:
+    """Which invoice a line goes on, and until when it has to be asked for."""
+    said = [words("money.payable_in", day=formats.short_day(line.payable_in, words))] if line.payable_in else []
+    said += [words("money.claim_by", day=formats.short_day(line.claim_by, words))] if line.claim_by else []
+    return ", ".join(said)
 
 
 def _is_in_points(line: Line) -> bool:
