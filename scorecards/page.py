@@ -40,7 +40,7 @@ EDITIONS: tuple[Edition, ...] = get_args(Edition)
 
 Tone = Literal["good", "bad", "none", "plain"]
 
-DESIGN = "4"
+DESIGN = "5"
 """Raised with any change that lets the same scorecard look different."""
 
 _MARKS = {
@@ -955,9 +955,8 @@ def _grouped(main: Sequence[KpiResult], words: Words) -> dict[str, list[tuple[Kp
     Under the heading of its workstream a title does not repeat it.
     """
     splits = {tuple(sorted(result.dimensions)) for result in main}
-    parts = {_part_key(result) for result in main}
     found: dict[str, list[tuple[KpiResult, str]]] = {}
-    if not any(result.group for result in main) and len(parts) > 1 and len(splits - {()}) == 1:
+    if not any(result.group for result in main) and len(main) > 1 and len(splits - {()}) == 1:
         for result in main:
             name = explaining.part_title(result.dimensions, words) or words("table.whole_site")
             found.setdefault(name, []).append((result, result.title or result.kpi))
