@@ -344,7 +344,8 @@ def evaluate(
         run.proposals += proposals_of(record, history)
         written: dict[int, dict[str, Decimal]] = {}
         weights: dict[int, Decimal | None] = {}
-        run.results += [_result(verdict, contract.kpis, written, weights) for verdict in record.verdicts.values()]
+        units = {name: unit_of(name, contract.kpis) for name in contract.kpis}
+        run.results += [_result(verdict, units, written, weights) for verdict in record.verdicts.values()]
         run.findings += _findings(record)
         history.append(record)
         run.records.append(record)
@@ -818,7 +819,7 @@ def _shown_once(number: Fraction | None, kept: dict[int, Decimal | None]) -> Dec
 
 
 def _result(
-    verdict: Judged, kpis: Mapping[str, Kpi], written: dict[int, dict[str, Decimal]], weights: dict[int, Decimal | None]
+    verdict: Judged, units: Mapping[str, str], written: dict[int, dict[str, Decimal]], weights: dict[int, Decimal | None]
 ) -> KpiResult:
     """A verdict as it is printed.  ``written`` and ``weights`` keep what many verdicts share, so that each is printed once;
     both know it by its identity, which holds as long as the verdicts do.
@@ -848,7 +849,7 @@ def _result(
         numerator=exact(measured.numerator),
         denominator=exact(measured.denominator),
         value=value,
-        unit=kpi.unit or unit_of(verdict.name, kpis),
+        unit=kpi.unit or units.get(verdict.name, "count"),
         compared=value if verdict.compared is measured.value else shown(verdict.compared),
         status=measured.status,
         target=levels.get("target"),

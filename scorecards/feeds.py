@@ -27,6 +27,7 @@ class Asked:
 
     def __init__(self, contract: Contract) -> None:
         self._contract = contract
+        self._covered: dict[tuple[str, str | None, str | None, date, date], bool] = {}
         self._scopes: dict[str, list[ScopeOfWork]] = {}
         for scope in contract.scope:
             self._scopes.setdefault(scope.site, []).append(scope)
@@ -40,9 +41,15 @@ class Asked:
 
     def is_asked(self, measure: str, site: str, dimensions: Mapping[str, str], from_on: date, until_on: date) -> bool:
         """Whether the contract asks the vendor for a series in some of the half-open span."""
-        return measure in self._measures and any(
-            _covers(scope, dimensions) and _runs(self._contract, scope, from_on, until_on) for scope in self._scopes.get(site, ())
-        )
+        if measure not in self._measures:
+            return False
+        # Every measure of a workstream is asked for alike, and there are dozens of them.
+        place = (site, dimensions.get(WORKSTREAM), dimensions.get(LANGUAGE), from_on, until_on)
+        if place not in self._covered:
+            self._covered[place] = any(
+                _covers(scope, dimensions) and _runs(self._contract, scope, from_on, until_on) for scope in self._scopes.get(site, ())
+            )
+        return self._covered[place]
 
     def measures(self, site: str, from_on: date, until_on: date) -> dict[str, list[str]]:
         """The measures that KPIs count at a site in some of the span, by workstream; under the empty one where the scope names none."""

@@ -60,12 +60,17 @@ def _note_arrivals(
     """Adds up what came of each series in a period, and what the contract asked for, also where nothing came."""
     asked = feeds.Asked(contract)
     grains = {one.measure: came[one.id][0].grain for one in stored if one.id in came}
+    newest_of: dict[int, date] = {}
+    """By the days that came, of which there are few patterns."""
     for one in stored:
         sums = came.get(one.id, ())
         is_asked = asked.is_asked(one.measure, sites[one.site], one.dimensions, period.from_on, period.until_on)
         if not sums and not is_asked:
             continue
-        arrival = arrivals.setdefault((one.site, one.measure, feeds.part_of(one.dimensions)), Arrival())
+        key = (one.site, one.measure, feeds.part_of(one.dimensions))
+        arrival = arrivals.get(key)
+        if arrival is None:
+            arrival = arrivals[key] = Arrival()
         for found in sums:
             arrival.rows += found.rows
             arrival.values += found.values
@@ -73,7 +78,10 @@ def _note_arrivals(
             if found.known_at is not None and (arrival.as_of is None or found.known_at > arrival.as_of):
                 arrival.as_of = found.known_at
             if found.values:
-                newest = date.fromordinal(period.from_on.toordinal() + max(found.days.bit_length() - 1, 0))
+                newest = newest_of.get(found.days)
+                if newest is None:
+                    newest = date.fromordinal(period.from_on.toordinal() + max(found.days.bit_length() - 1, 0))
+                    newest_of[found.days] = newest
                 arrival.newest_on = max(arrival.newest_on or newest, newest)
         if is_asked:
             # Of a state the last one of the period is enough.
