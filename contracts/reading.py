@@ -241,7 +241,9 @@ class _Walk:
                 self.left_out.append(below(path, field.key))
             if field.required or node.incomplete:
                 values[field.name] = HOLE
-        return self.build(shape, values, node, path, is_sure=is_sure)
+        part = self.build(shape, values, node, path, is_sure=is_sure)
+        # Of a part with an entry that could not even be named, nobody knows what it says; of the document itself there is still the rest.
+        return HOLE if node.incomplete and path != "$" else part
 
     def unknown_field(
         self, key: str, line: int, column: int, shape: Record, node: Node, path: str, others: AbstractSet[str]

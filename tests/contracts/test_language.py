@@ -49,6 +49,17 @@ def test_every_case_the_page_names_is_run() -> None:
     assert named <= known
 
 
+def test_the_examples_of_a_requirement_are_cases_that_are_run() -> None:
+    files = (ROOT / "tests" / "examples" / "score").glob("*.yaml")
+    ids = [one.strip("'\" ") for path in files for one in re.findall(r"- id: (.*)", path.read_text(encoding="utf-8"))]
+    ids += [one for cases in ids for one in re.findall(r"[A-Z]{2,5}-\d\d", cases)]
+    for row in rows():
+        left = row[3]
+        for one in sorted(ids, key=len, reverse=True):
+            left = left.replace(one, "")
+        assert not left.strip(" ,"), f"{row[0]} names {left!r}, which is no case"
+
+
 def test_every_mechanism_of_the_architecture_names_a_part_a_file_and_cases_that_run() -> None:
     text = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
     table = text.split("## How the mechanisms of contracts are written", maxsplit=1)[1].split("\n## ", maxsplit=1)[0]
