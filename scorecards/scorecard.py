@@ -19,7 +19,7 @@ from typing import Any, Literal
 from msgspec import Struct, field, json, to_builtins
 
 SCHEMA = "score/1"
-ENGINE = "2026.11.1"
+ENGINE = "2026.11.2"
 """The version of the arithmetic.  A change that could move one cent of one case raises it."""
 
 Status = Literal["measured", "no_data", "no_volume", "not_measured", "accumulating", "relieved"]
