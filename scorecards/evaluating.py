@@ -313,7 +313,8 @@ def evaluate(
             streaks[key] = verdict.streak or streak_after(streaks.get(key, 0), verdict)
             if verdict.measured.status == "accumulating":
                 pending[key] = [verdict.measured]
-            elif verdict.measured.status == "measured":
+            elif verdict.measured.status == "measured" or verdict.kpi.judged == "at_review":
+                # A review that is over leaves nothing waiting, whatever its counts came to.
                 pending.pop(key, None)
     for one in planned:
         contract = one.version.contract

@@ -267,3 +267,10 @@ def test_a_contract_survives_writing_and_reading(text: str) -> None:
 
 def test_facts_without_anything_delivered_say_nothing() -> None:
     assert evaluate([], Facts()).results == []
+
+
+def test_counts_of_a_review_that_is_over_wait_for_nothing_in_the_next_one() -> None:
+    """Four months without any volume: the review of the first quarter ends without a value, and the fourth month begins anew."""
+    nothing: Month = (0, 0, 0, 0, 0, 0, 0, False)
+    rows = rows_of("north", [nothing] * 2) + rows_of("south", [nothing] * 4)
+    assert shown(month_by_month(CARRYING, rows), CARRYING) == shown(evaluate_rows([version_of(CARRYING)], rows), CARRYING)
