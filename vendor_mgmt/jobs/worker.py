@@ -29,7 +29,7 @@ GRACE_S = 30
 AGAIN_S = 1
 """The pause before a worker that lost its queue asks for it again."""
 
-LEAVING_S = 1.0
+LEAVING_S = 0.5
 """How long a worker may take to sign off, besides the grace of its work. One whose database is away could not; its lease lapses instead."""
 
 CONNECTION_S = 5
