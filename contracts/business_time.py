@@ -34,6 +34,7 @@ import msgspec
 
 from contracts.errors import CannotCompute, Finding, RefusedValue
 from contracts.period import (
+    COUNTED_YEARS,
     WEEKDAYS,
     AmbiguousLocalTime,
     NonexistentLocalTime,
@@ -46,8 +47,8 @@ from contracts.period import (
 
 CALENDAR_SCHEMA: Final = "calendar/1"
 
-FIRST_YEAR: Final = 1900
-LAST_YEAR: Final = 2199
+FIRST_YEAR: Final = COUNTED_YEARS[0]
+LAST_YEAR: Final = COUNTED_YEARS[-1]
 """Calendars are worked out for these years only, so that a goal nobody can reach ends in an answer instead of a search."""
 
 ONE_DAY: Final = timedelta(days=1)

@@ -14,7 +14,7 @@ import itertools
 import math
 from calendar import monthrange
 from collections.abc import Iterable, Iterator
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import MAXYEAR, MINYEAR, UTC, date, datetime, time, timedelta
 from fractions import Fraction
 from typing import Final, Literal, get_args
 from zoneinfo import ZoneInfo, available_timezones
@@ -224,10 +224,25 @@ def local_midnight(on: date, zone: ZoneInfo) -> datetime:
     return local_instant(datetime.combine(on, time()), zone, nonexistent="first_after")
 
 
+COUNTED_YEARS: Final = range(1900, 2200)
+"""The years that a day in data may lie in. One outside is a slip of the pen, and counting periods up to it would take for ever."""
+
+
+def is_counted(on: date) -> bool:
+    """Whether the day lies in the years that periods are counted in."""
+    return on.year in COUNTED_YEARS
+
+
 def add_months(on: date, months: int, *, anchor_day: int | None = None) -> date:
-    """The date so many months later, on `anchor_day` (default: its own day) or the last day of a month too short for it."""
+    """The date so many months later, on `anchor_day` (default: its own day) or the last day of a month too short for it.
+
+    Raises `RefusedValue` past the years 1 to 9999, which is all that a date can hold.
+    """
     index = on.year * 12 + on.month - 1 + months
     year, month = divmod(index, 12)
+    if not MINYEAR <= year <= MAXYEAR:
+        message = f"{months} months from {on.isoformat()} lie in the year {year}, and a date holds the years {MINYEAR} to {MAXYEAR}"
+        raise RefusedValue(message, "Name an earlier day." if months > 0 else "Name a later day.")
     return date(year, month + 1, min(anchor_day or on.day, monthrange(year, month + 1)[1]))
 
 

@@ -6,33 +6,38 @@ the contract; an empty value is *missing*, which is neither zero nor absent.
 
 from __future__ import annotations
 
+import codecs
 import csv
+import difflib
 import io
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import cast, get_args
 
 from contracts.document import Contract, Example, Measure
-from contracts.errors import Finding, Where
+from contracts.errors import DocumentRefused, Finding, Where
 from contracts.period import (
+    COUNTED_YEARS,
     GRAIN_UNITS,
     Grain,
     Period,
     grain_period,
+    is_counted,
     is_part,
     period_containing,
     period_of_row,
 )
 from scorecards.evaluating import Planned
 from scorecards.events import Event
-from scorecards.measurement import Fact, Opening, Relief, ReliefEffect, Row, Scope
+from scorecards.measurement import Fact, NoFigure, Opening, Relief, ReliefEffect, Row, Scope, figure_of
 from scorecards.measuring import zones_of
 from scorecards.pricing.claims import Claim
 from scorecards.scoring import eased_by
 
 _ROW_COLUMNS = ("site", "measure", "grain", "value")
+_ROW_HEADING = ("site", "measure", "starts_on", "grain", "value")
 _ROW_OPTIONAL = ("starts_on", "starts_at", "known_at", "n")
 _EVENT_COLUMNS = ("event_id", "site", "kind", "started_at", "ended_at", "value")
 _RELIEF_COLUMNS = ("site", "kpi", "from", "until", "effect", "share", "cause")
@@ -40,6 +45,8 @@ _OPENING_COLUMNS = ("starts_on", "site", "kpi", "fact", "value")
 
 _TRUE = frozenset({"true", "yes", "1", "met"})
 _FALSE = frozenset({"false", "no", "0", "missed"})
+_NOT_FINITE = frozenset({"nan", "snan", "inf", "infinity"})
+_SHOWN = 40
 _NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -81,30 +88,75 @@ def _lines(text: str) -> Iterator[tuple[int, dict[str, str], _Bad | None]]:
         yield reader.line_num, record, bad
 
 
-def _decode(data: bytes, name: str) -> tuple[str, list[Finding]]:
+def _table(data: bytes, required: Sequence[str], name: str, *, usual: Sequence[str] = ()) -> str:
+    """The text of a file whose first line names the columns needed; `usual` is the heading to show where more may stand in it.
+
+    Raises DocumentRefused where nothing below the heading could be understood: one finding that says why.
+    """
+    repair = f"Save it as CSV UTF-8 whose first line names the columns: {', '.join(usual or required)}."
+
+    def refuse(message: str, *, line: int = 1, value: str = "") -> DocumentRefused:
+        return DocumentRefused([Finding("error", Where(line=line, value=value[:80], name=name), message, repair)], name=name)
+
+    if not data.removeprefix(codecs.BOM_UTF8).strip():
+        raise refuse("the file is empty")
+    if data.startswith(b"PK\x03\x04"):
+        raise refuse("the file is a workbook or an archive, not text")
     try:
-        return data.decode("utf-8-sig"), []
+        text = data.decode("utf-8-sig")
     except UnicodeDecodeError as problem:
-        where = Where(path="$", line=data[: problem.start].count(b"\n") + 1, name=name)
-        return "", [Finding("error", where, "the file is not UTF-8", "Save it as UTF-8 (CSV UTF-8 in a spreadsheet).")]
+        raise refuse("the file is not UTF-8", line=data[: problem.start].count(b"\n") + 1) from None
+    if text.lstrip().startswith("<"):
+        raise refuse("the file is a web page or XML, not a table", value=text.lstrip().splitlines()[0])
+    try:
+        have = [column.strip() for column in next(csv.reader(io.StringIO(text)), [])]
+    except csv.Error as problem:
+        raise refuse(f"the first line cannot be split into columns: {problem}") from None
+    missing = [column for column in required if column not in have]
+    if "grain" in required and not {"starts_on", "starts_at"} & set(have):
+        missing.append("starts_on")
+    if missing:
+        raise refuse(f"{_columns(missing)} {'is' if len(missing) == 1 else 'are'} missing", value=", ".join(have))
+    twice = [column for column in dict.fromkeys(have) if column and have.count(column) > 1]
+    if twice:
+        raise refuse(f"{_columns(twice)} {'stands' if len(twice) == 1 else 'stand'} twice", value=", ".join(have))
+    return text
+
+
+def _columns(names: Sequence[str]) -> str:
+    return f"the column{'s' if len(names) > 1 else ''} {', '.join(map(repr, names))}"
+
+
+def _near(on: date, text: str, column: str) -> None:
+    """A year typed wrong must not stretch the contract's periods over centuries, nor past the last year that can be counted."""
+    if not is_counted(on):
+        message = f"{text} lies outside the years {COUNTED_YEARS[0]} to {COUNTED_YEARS[-1]}"
+        raise _Bad(column, message, "Correct the year.")
 
 
 def _day(text: str, column: str) -> date:
     try:
-        return date.fromisoformat(text)
+        on = date.fromisoformat(text)
     except ValueError:
         raise _Bad(column, f"{text!r} is not a day", "Write it as 2026-03-01.") from None
+    _near(on, text, column)
+    return on
 
 
 def _number(text: str, column: str) -> Decimal:
     try:
-        number = Decimal(text)
-    except InvalidOperation:
-        repair = "Write a number with a point, without thousands separators or a percent sign."
-        raise _Bad(column, f"{text!r} is not a number", repair) from None
-    if not number.is_finite():
-        raise _Bad(column, f"{text!r} is not a number", "Leave the cell empty when the value is missing.")
-    return number
+        return figure_of(text)
+    except NoFigure as no:
+        shown = repr(text if len(text) <= _SHOWN else text[:_SHOWN] + "…")
+        if no.is_number:
+            message = f"{shown} is too large or too small to be counted with"
+            repair = "Correct it, or leave the cell empty when the value is missing."
+        elif text.lstrip("+-").lower() in _NOT_FINITE:
+            message, repair = f"{shown} is not a number", "Leave the cell empty when the value is missing."
+        else:
+            repair = "Write a number in the digits 0 to 9 with a point, without thousands separators or a percent sign."
+            message = f"{shown} is not a number"
+        raise _Bad(column, message, repair) from None
 
 
 def _moment(text: str, column: str) -> datetime:
@@ -114,33 +166,8 @@ def _moment(text: str, column: str) -> datetime:
         raise _Bad(column, f"{text!r} is not a moment", "Write it as 2026-03-01T08:00:00+01:00.") from None
     if moment.tzinfo is None:
         raise _Bad(column, f"{text!r} has no offset from UTC", "Write it as 2026-03-01T08:00:00+01:00.")
+    _near(moment.date(), text, column)
     return moment
-
-
-def _header(text: str, required: Sequence[str], name: str) -> list[Finding]:
-    header = next(csv.reader(io.StringIO(text)), [])
-    have = [column.strip() for column in header]
-    findings = [
-        Finding(
-            "error",
-            Where(path=f"$.{column}", line=1, name=name),
-            f"the column {column!r} is missing",
-            f"The first line names the columns; needed are {', '.join(required)}.",
-        )
-        for column in required
-        if column not in have
-    ]
-    findings += [
-        Finding(
-            "error",
-            Where(path=f"$.{column}", line=1, name=name),
-            f"the column {column!r} stands twice",
-            "Name each column once.",
-        )
-        for column in dict.fromkeys(have)
-        if have.count(column) > 1
-    ]
-    return findings
 
 
 def _dimensions(record: Mapping[str, str], known: Sequence[str], contract: Contract) -> Scope:
@@ -155,23 +182,38 @@ def _dimensions(record: Mapping[str, str], known: Sequence[str], contract: Contr
                 f"the contract declares no dimension {column!r} (declared: {declared})",
                 "Declare it under dimensions, or drop the column.",
             )
+        if column == "workstream":
+            _check_workstream(value, record.get("site", ""), contract)
         own.append((column, value))
     return tuple(sorted(own))
+
+
+def _check_workstream(stream: str, site: str, contract: Contract) -> None:
+    """A scope of work that names what a site does speaks of nothing else there: a slip in the word would be a second place, and cost money.
+
+    An entry that names no workstream takes any.
+    """
+    named = [work.workstream for work in contract.scope if not site or work.site == site]
+    known = list(dict.fromkeys(one for one in named if one is not None))
+    if None in named or not known or stream in known:
+        return
+    close = difflib.get_close_matches(stream, known, 1)
+    meant = f"; did you mean {close[0]!r}" if close else ""
+    raise _Bad(
+        "workstream",
+        f"the scope of {site or 'the contract'} has no workstream {stream!r}{meant}",
+        f"Use one of its scope ({', '.join(known)}), or add it there.",
+    )
 
 
 def read_rows(data: bytes, contract: Contract, planned: Callable[[date], Sequence[Planned]], *, name: str = "") -> Read:
     """The rows of a data file.
 
     ``planned`` gives the contract's periods up to a day, for the check that a row lies inside one of them.  A second
-    row with the same key is a correction if it became known later, and is refused otherwise.
+    row with the same key is a correction if it became known later, and is refused otherwise.  Like every reader below it
+    raises DocumentRefused where the file is no such table at all.
     """
-    text, refused = _decode(data, name)
-    if not refused:
-        refused = _header(text, _ROW_COLUMNS, name)
-        if not {"starts_on", "starts_at"} & {column.strip() for column in next(csv.reader(io.StringIO(text)), [])}:
-            refused += _header("", ("starts_on",), name)
-    if refused:
-        return Read([], refused)
+    text = _table(data, _ROW_COLUMNS, name, usual=_ROW_HEADING)
     known = (*_ROW_COLUMNS, *_ROW_OPTIONAL)
     kept: dict[tuple[object, ...], tuple[datetime | None, Row, int]] = {}
     read = Read()
@@ -334,12 +376,9 @@ def _row(
 
 def read_relief(data: bytes, contract: Contract, *, name: str = "") -> tuple[list[Relief], list[Finding]]:
     """The claims of a relief file; every row is an approved one."""
-    text, refused = _decode(data, name)
-    if not refused:
-        refused = _header(text, ("from", "until"), name)
+    text = _table(data, ("from", "until"), name)
+    refused: list[Finding] = []
     claims: list[Relief] = []
-    if refused:
-        return claims, refused
     for line, record, bad_line in _lines(text):
         try:
             if bad_line is not None:
@@ -381,12 +420,9 @@ def _relief(record: Mapping[str, str], contract: Contract) -> Relief:
 
 def read_opening(data: bytes, contract: Contract, *, name: str = "") -> tuple[list[Opening], list[Finding]]:
     """The facts of an opening file: earlier results known only as results."""
-    text, refused = _decode(data, name)
-    if not refused:
-        refused = _header(text, ("starts_on", "fact", "value"), name)
+    text = _table(data, ("starts_on", "fact", "value"), name)
+    refused: list[Finding] = []
     facts: list[Opening] = []
-    if refused:
-        return facts, refused
     for line, record, bad_line in _lines(text):
         try:
             if bad_line is not None:
@@ -421,11 +457,8 @@ def _opening(record: Mapping[str, str], contract: Contract) -> Opening:
 
 def read_events(data: bytes, contract: Contract, *, name: str = "") -> tuple[list[Event], list[Finding]]:
     """The single events of an event file.  A second row with the same number and kind at one site is refused."""
-    text, refused = _decode(data, name)
-    if not refused:
-        refused = _header(text, ("event_id", "site", "kind", "started_at"), name)
-    if refused:
-        return [], refused
+    text = _table(data, ("event_id", "site", "kind", "started_at"), name)
+    refused: list[Finding] = []
     kept: dict[tuple[str, str, str, datetime | None], Event] = {}
     stopping = {kind for one in contract.measures.values() if one.events is not None for kind in one.events.pauses}
     for line, record, bad_line in _lines(text):
@@ -471,12 +504,9 @@ def _event(record: Mapping[str, str], contract: Contract) -> Event:
 
 def read_claims(data: bytes, contract: Contract, *, name: str = "") -> tuple[list[Claim], list[Finding]]:
     """The claims of a claims file: which credits the customer asked for, or chose among several."""
-    text, refused = _decode(data, name)
-    if not refused:
-        refused = _header(text, ("starts_on", "kpi"), name)
+    text = _table(data, ("starts_on", "kpi"), name)
+    refused: list[Finding] = []
     claims: list[Claim] = []
-    if refused:
-        return claims, refused
     for line, record, bad_line in _lines(text):
         try:
             if bad_line is not None:

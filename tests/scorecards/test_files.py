@@ -56,6 +56,17 @@ def scored(folder: Path, data: str | bytes, contract: str = CONTRACT, **more: st
         ("a,due,2026-02-01,hour,5,,", "needs the moment it starts"),
         ("a,due,2026-02-01,month,5,,yesterday", "is not a moment"),
         ("a,due,2026-02-01,month,-5,,", "a count cannot be less than nothing"),
+        ("a,due,2026-02-01,month,1e9999999,,", "'1e9999999' is not a number"),
+        ("a,due,2026-02-01,month,1e5000,,", "'1e5000' is not a number"),
+        ("a,due,2026-02-01,month,1e400,,", "'1e400' is too large or too small to be counted with"),
+        ("a,due,2026-02-01,month,1e30,,", "'1e30' is too large or too small to be counted with"),
+        ("a,growth,2026-02-01,month,1e-31,,", "'1e-31' is too large or too small to be counted with"),
+        ("a,due,2026-02-01,month,\uff11\uff12,,", "'\uff11\uff12' is not a number"),
+        ("a,due,2026-02-01,month,1_000,,", "'1_000' is not a number"),
+        ("a,due,9999-12-01,month,5,,", "9999-12-01 lies outside the years 1900 to 2199"),
+        ("a,due,9999-12-31,day,5,,", "9999-12-31 lies outside the years 1900 to 2199"),
+        ("a,due,0001-01-01,year,5,,", "0001-01-01 lies outside the years 1900 to 2199"),
+        ("a,due,2026-02-01,month,5,,9999-12-31T23:59:59-14:00", "lies outside the years 1900 to 2199"),
     ],
 )
 def test_a_row_that_cannot_be_used_is_named_and_the_others_are_scored(tmp_path: Path, row: str, says: str) -> None:
@@ -120,11 +131,82 @@ def test_a_column_that_is_no_dimension_of_the_contract_is_refused_where_it_is_fi
     assert "no dimension 'colour'" in result["findings"][0]["message"]
 
 
-@pytest.mark.parametrize("data", [b"", b"\xff\xfe\x00", b"nothing,here\n1,2\n", b'"\x00'])
-def test_a_file_that_is_no_table_is_a_finding(tmp_path: Path, data: bytes) -> None:
+@pytest.mark.parametrize(
+    ("data", "says"),
+    [
+        (b"", "the file is empty"),
+        (b"\n  \n", "the file is empty"),
+        (b"\xff\xfe\x00", "the file is not UTF-8"),
+        (b"PK\x03\x04\x14\x00", "the file is a workbook or an archive"),
+        (b"<!DOCTYPE html>\n<html><body>Sign in</body></html>\n", "the file is a web page"),
+        (b"nothing,here\n1,2\n", "the columns 'site', 'measure', 'grain', 'value', 'starts_on' are missing"),
+        (b"site,measure,starts_on,grain\na,due,2026-01-01,month\n", "the column 'value' is missing"),
+        (b"site,measure,starts_on,grain,value,value\na,due,2026-01-01,month,5,6\n", "the column 'value' stands twice"),
+        (b'"\x00', "are missing"),
+        (b"a\rb\rc", "the first line cannot be split into columns"),
+        (b"x" * 200_000, "the first line cannot be split into columns"),
+    ],
+)
+def test_a_file_that_is_no_table_is_refused_whole_with_the_heading_it_needs(tmp_path: Path, data: bytes, says: str) -> None:
     code, result = scored(tmp_path, data)
+    assert code == 2
+    [one] = result["findings"]
+    assert says in one["message"]
+    assert "site, measure, starts_on, grain, value" in one["repair"]
+    assert one["where"].startswith("data.csv:1:")
+    assert result["results"] == []
+
+
+def test_every_file_that_is_no_table_is_told_at_once(tmp_path: Path) -> None:
+    code, result = scored(tmp_path, "", relief="<html>", opening="", events="id\n1\n", claims="starts_on\n2026-01-01\n")
+    assert code == 2
+    named = [one["where"].split(":")[0] for one in result["findings"]]
+    assert named == ["claims.csv", "data.csv", "events.csv", "opening.csv", "relief.csv"]
+
+
+def test_a_file_of_a_heading_alone_is_a_table_in_which_nothing_was_delivered(tmp_path: Path) -> None:
+    assert scored(tmp_path, HEADING)[0] == 0
+
+
+def test_a_day_far_away_is_refused_in_every_file(tmp_path: Path) -> None:
+    code, result = scored(
+        tmp_path,
+        HEADING + GOOD,
+        relief="site,from,until\na,2026-01-05,9999-12-31\n",
+        opening="starts_on,site,kpi,fact,value\n0001-01-01,a,tat,met,true\n",
+        events="event_id,site,kind,started_at\n1,a,ticket,9999-12-31T23:00:00-05:00\n",
+    )
     assert code == 1
-    assert result["findings"]
+    assert sorted(one["where"].split(" ")[-1] for one in result["findings"]) == ["$.started_at", "$.starts_on", "$.until"]
+    assert all("outside the years 1900 to 2199" in one["message"] and one["repair"] for one in result["findings"])
+    assert result["results"][0]["value"] == "95"
+
+
+SCOPED = CONTRACT + "scope: [{site: a, workstream: content-moderation}, {site: a, workstream: live-moderation}, {site: b}]\n"
+
+
+def test_a_workstream_that_the_scope_of_its_site_does_not_name_is_refused_and_the_close_one_is_named(tmp_path: Path) -> None:
+    rows = "".join(
+        f"a,{measure},2026-01-01,month,{value},{stream},\n"
+        for stream in ("content-moderation", "content-moderatoin")
+        for measure, value in (("due", 100), ("in_time", 95))
+    )
+    code, result = scored(tmp_path, HEADING + rows, SCOPED, relief="site,from,until,workstream\na,2026-01-05,2026-01-06,live\n")
+    assert code == 1
+    typed, again, relief = result["findings"]
+    assert typed["message"] == again["message"]
+    assert typed["message"] == "the scope of a has no workstream 'content-moderatoin'; did you mean 'content-moderation'"
+    assert typed["where"].startswith("data.csv:4:")
+    assert typed["where"].endswith("$.workstream")
+    assert "content-moderation, live-moderation" in typed["repair"]
+    assert relief["message"].startswith("the scope of a has no workstream 'live'")
+    assert {r["dimensions"].get("workstream") for r in result["results"]} <= {None, "content-moderation"}
+
+
+@pytest.mark.parametrize("row", ["b,due,2026-01-01,month,5,any,", ",due,2026-01-01,month,5,any,", "a,due,2026-01-01,month,5,,"])
+def test_a_scope_that_names_no_workstream_takes_any_and_a_row_need_not_be_split_by_it(tmp_path: Path, row: str) -> None:
+    code, result = scored(tmp_path, HEADING + row + "\n", SCOPED)
+    assert (code, [one for one in result["findings"] if one["severity"] == "error"]) == (0, [])
 
 
 def test_relief_opening_and_events_are_refused_row_by_row_too(tmp_path: Path) -> None:

@@ -97,3 +97,12 @@ def test_a_calendar_that_cannot_be_read_refuses_with_its_findings(tmp_path: Path
     result = scored(tmp_path, timed.replace("title: Scored", "title: Scored\ncalendars: [office]"), DATA, "--json")
     assert result.exit_code == 2
     assert all("office.yaml" in one["where"] for one in json.loads(result.stdout)["findings"])
+
+
+def test_a_data_file_that_is_no_table_is_one_sentence_for_a_person_and_no_count_of_rows(tmp_path: Path) -> None:
+    result = scored(tmp_path, CONTRACT, "<!DOCTYPE html>\n<html></html>\n")
+    assert (result.exit_code, result.stdout) == (2, "")
+    [said] = result.stderr.splitlines()
+    assert "web page" in said
+    assert "site, measure, starts_on, grain, value" in said
+    assert "were refused" not in said

@@ -341,3 +341,20 @@ def test_the_real_program_answers_and_ends_with_its_code(office: str) -> None:
     wrong = subprocess.run([*program, "open", "nowhere.yaml", "--at", "2026-01-01"], capture_output=True, text=True, check=False)
     assert (wrong.returncode, wrong.stdout) == (2, "")
     assert wrong.stderr.startswith("Error: nowhere.yaml cannot be read")
+
+
+@pytest.mark.parametrize(
+    ("asked", "says"),
+    [
+        (["--from", "9999-01-01", "--until", "9999-12-31"], "'9999-01-01' lies outside the years 1900 to 2199"),
+        (["--from", "2026-01-01", "--until", "9999-12-31"], "'9999-12-31' lies outside the years 1900 to 2199"),
+        (["--from", "2026-01-01", "--anchor", "0001-01-01"], "'0001-01-01' lies outside the years 1900 to 2199"),
+        (["--from", "2026-02-01", "--until", "2026-01-01"], "--until 2026-01-01 is not after --from 2026-02-01"),
+        (["--from", "2026-02-01", "--until", "2026-02-01"], "--until 2026-02-01 is not after --from 2026-02-01"),
+    ],
+)
+def test_days_between_which_no_period_can_be_counted_are_a_wrong_call(asked: list[str], says: str) -> None:
+    result = run("periods", *asked, "--json")
+    assert result.exit_code == 2
+    assert result.stdout == ""
+    assert says in " ".join(result.stderr.split())

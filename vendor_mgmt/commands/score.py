@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from datetime import date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, NoReturn, Protocol, TypeVar
 
 import click
 
@@ -24,12 +24,18 @@ from vendor_mgmt.commands.contract_files import beside
 if TYPE_CHECKING:
     from rich.tree import Tree
 
-    from scorecards.events import Event
-    from scorecards.measurement import Opening, Relief
-    from scorecards.pricing.claims import Claim
+    from scorecards.measurement import Row
 
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 DAY = click.DateTime(["%Y-%m-%d"])
+
+T = TypeVar("T")
+
+
+class _Reader(Protocol[T]):
+    """Reads one kind of file: what can be used, and a finding for each row that cannot."""
+
+    def __call__(self, data: bytes, contract: Contract, /, *, name: str) -> tuple[list[T], list[Finding]]: ...
 
 
 @click.command("score")
@@ -67,7 +73,7 @@ def command(
     Exit codes:
       0  scored; findings may be present
       1  scored, and some rows were refused (they are listed)
-      2  the contract was refused, or the call is wrong; with --json the findings are printed as a result without figures
+      2  the contract or a whole file was refused, or the call is wrong; with --json the findings are printed as a result without figures
     """
     first, last = (day.date() if day is not None else None for day in (from_on, until_on))
     if first is not None and last is not None and last <= first:
@@ -79,32 +85,38 @@ def command(
     if refusal:
         _refuse(document, refusal, as_json=as_json)
     refused: list[Finding] = []
-    happened: list[Event] = []
 
     def planned(until: date) -> list[Planned]:
         return plan_periods([version_of(document)], until)
 
-    rows = read_rows(data.read_bytes(), document, planned, name=data.name)
-    refused += rows.refused
-    excused: list[Relief] = []
-    asked: list[Claim] | None = None
-    facts: list[Opening] = []
-    if relief is not None:
-        excused, faults = read_relief(relief.read_bytes(), document, name=relief.name)
-        refused += faults
-    if opening is not None:
-        facts, faults = read_opening(opening.read_bytes(), document, name=opening.name)
-        refused += faults
-    if claims is not None:
-        asked, faults = read_claims(claims.read_bytes(), document, name=claims.name)
-        refused += faults
-    if events is not None:
-        happened, faults = read_events(events.read_bytes(), document, name=events.name)
-        refused += faults
+    def rows_of(held: bytes, contract: Contract, *, name: str) -> tuple[list[Row], list[Finding]]:
+        found = read_rows(held, contract, planned, name=name)
+        return found.rows, found.refused
+
+    def those_in(file: Path | None, reader: _Reader[T]) -> list[T]:
+        """What can be used of a file; its refused rows are added to `refused`, a file that is no table at all to `refusal`."""
+        if file is None:
+            return []
+        try:
+            found, faults = reader(file.read_bytes(), document, name=file.name)
+        except DocumentRefused as problem:
+            refusal.extend(problem.findings)
+            return []
+        refused.extend(faults)
+        return found
+
+    rows = those_in(data, rows_of)
+    excused = those_in(relief, read_relief)
+    facts = those_in(opening, read_opening)
+    asked = those_in(claims, read_claims) if claims is not None else None
+    happened = those_in(events, read_events)
+    if refusal:
+        # Judged without one of its files, a contract would give other sums than were asked for.
+        _refuse(document, refusal, as_json=as_json)
     try:
         run = evaluate_rows(
             [version_of(document)],
-            rows.rows,
+            rows,
             relief=excused,
             opening=facts,
             events=happened,

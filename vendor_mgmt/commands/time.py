@@ -27,11 +27,13 @@ from contracts.business_time import Calendar, Clock, Conventions, Pause, Roll, S
 from contracts.errors import ContractError, Finding, RefusedValue, has_errors, render
 from contracts.including import read_contract
 from contracts.period import (
+    COUNTED_YEARS,
     PartPeriods,
     Period,
     Unit,
     Weekday,
     calendar_anchor,
+    is_counted,
     is_part,
     local_midnight,
     period_containing,
@@ -116,6 +118,8 @@ class Day(click.ParamType[date]):
         on = _date(value)
         if on is None:
             self.fail(f"{value!r} is no date; write for example 2026-03-31", param, ctx)
+        if not is_counted(on):
+            self.fail(f"{value!r} lies outside the years {COUNTED_YEARS[0]} to {COUNTED_YEARS[-1]}; write a day in them", param, ctx)
         return on
 
 
@@ -732,6 +736,9 @@ def periods_command(
       0  answered
       2  the input or the call cannot be used
     """
+    if until_on is not None and until_on <= from_on:
+        message = f"--until {until_on} is not after --from {from_on}, so no period lies between them. Give a later day in --until."
+        raise Unusable(message)
     clocks = zone_named(zone)
     begins_on = anchor or calendar_anchor(unit, week_starts=week_starts, anchor_day=anchor_day)
     if until_on is None:

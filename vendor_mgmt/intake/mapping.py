@@ -20,6 +20,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from contracts.period import zone_named
+from scorecards.measurement import TOO_LARGE, NoFigure, figure_of
 from scorecards.series import GRAINS, SeriesKey, canonical
 from vendor_mgmt.intake.source import Cell, Check, Code, Day, Events, Moment, Number, Source, Then, Where
 
@@ -163,9 +164,7 @@ class _Span(msgspec.Struct, frozen=True):
 
 
 _MEMORY = 50_000
-_TOO_LARGE = 10**30
 _INTEGER = re.compile(r"[+-]?[0-9]{1,30}")
-_NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?")
 _GROUPING = str.maketrans("", "", "\u00a0\u202f\u2009 '’")
 _LONGEST = 120
 
@@ -266,7 +265,7 @@ class Mapper:
             for target in place.targets:  # type: ignore[union-attr]
                 value = cells[target.column]
                 try:
-                    if type(value) is int and target.is_plain and 0 <= value < _TOO_LARGE:
+                    if type(value) is int and target.is_plain and 0 <= value < TOO_LARGE:
                         text = str(value)
                     else:
                         text = self._value(value, target, row_number, flagged)
@@ -627,7 +626,7 @@ def _number(value: Any, number: Number, column: str) -> str | None:
     if value is None:
         return None
     if type(value) is int or type(value) is Decimal:
-        if (type(value) is Decimal and not value.is_finite()) or not -_TOO_LARGE < value < _TOO_LARGE:
+        if (type(value) is Decimal and not value.is_finite()) or not -TOO_LARGE < value < TOO_LARGE:
             raise _RefusedCell("bad_value", f"{_shown(value)} in `{column}` is no number that can be counted with.")
         text = str(value)
     elif type(value) is str:
@@ -659,12 +658,13 @@ def _number_from_text(text: str, number: Number, column: str) -> str:
         plain = plain.replace(",", "")
     if _INTEGER.fullmatch(plain):
         return str(int(plain))
-    if _NUMBER.fullmatch(plain) is None or len(plain) > 60:
+    try:
+        exact = figure_of(plain)
+    except NoFigure as no:
+        if no.is_number:
+            raise _RefusedCell("bad_value", f"{_shown(text)} in `{column}` is no number that can be counted with.") from None
         missing = " Write it under `missing` if it means that there is no value." if text and not any(c.isdigit() for c in text) else ""
-        raise _RefusedCell("bad_value", f"{_shown(text)} in `{column}` is no number.{missing}")
-    exact = Decimal(plain)
-    if abs(exact.adjusted()) > 30:
-        raise _RefusedCell("bad_value", f"{_shown(text)} in `{column}` is no number that can be counted with.")
+        raise _RefusedCell("bad_value", f"{_shown(text)} in `{column}` is no number.{missing}") from None
     return format(exact, "f")
 
 
