@@ -238,6 +238,9 @@ class _Worker:
         if self.process is None:
             self.process = self._started()
             self._documents = 0
+            if self._pool._is_closing.is_set():  # noqa: SLF001
+                # It was closed while this process began, too late for being killed with the others.
+                raise RuntimeError("the renderer was closed")
         process = self.process
         if process.stdin is None or process.stdout is None:
             raise RuntimeError("a worker has no pipes")

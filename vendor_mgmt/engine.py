@@ -15,7 +15,7 @@ import asyncio
 import contextlib
 import os
 import socket
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
@@ -29,6 +29,7 @@ Isolation = Literal["read_committed", "repeatable_read", "serializable"]
 
 CONNECT_TIMEOUT_S = 15.0
 ACQUIRE_TIMEOUT_S = 30.0
+STATEMENT_ENDS_WITHIN_S = 1.0
 """How long a transaction waits for a connection of the pool before it is told that there is none."""
 
 CLOSE_TIMEOUT_S = 5.0
@@ -90,7 +91,7 @@ class SafeTransaction(PostgresTransaction):
         self.connection = await (self.engine.get_new_connection() if pool is None else pool.acquire(timeout=ACQUIRE_TIMEOUT_S))
         try:
             self.transaction = self.connection.transaction(isolation=self.isolation, readonly=self.readonly)
-            await self.transaction.start()
+            await self._whole(self.transaction.start())
         except BaseException:
             await self._give_back()
             raise
@@ -103,11 +104,24 @@ class SafeTransaction(PostgresTransaction):
         try:
             if not (self._committed or self._rolled_back):
                 # Cancellation arrives as an exception too, so nothing half-done is ever committed.
-                await (self.transaction.commit() if exception_type is None else self._roll_back())
+                await self._whole(self.transaction.commit() if exception_type is None else self._roll_back())
         finally:
             self.engine.current_transaction.reset(self.context)
             await self._give_back()
         return False
+
+    async def _whole(self, statement: Coroutine[Any, Any, None]) -> None:
+        """Do BEGIN, COMMIT or ROLLBACK whole, also when cancelled in the middle: half of one leaves a connection that nobody can trust."""
+        doing = asyncio.ensure_future(statement)
+        try:
+            await asyncio.shield(doing)
+        except asyncio.CancelledError:
+            await asyncio.wait([doing], timeout=STATEMENT_ENDS_WITHIN_S)
+            if doing.done() and not doing.cancelled():
+                doing.exception()
+            # What it left open ends with the connection; a new one is cheaper than the doubt.
+            self.connection.terminate()
+            raise
 
     async def _roll_back(self) -> None:
         try:
@@ -117,9 +131,6 @@ class SafeTransaction(PostgresTransaction):
             self.connection.terminate()
 
     async def _give_back(self) -> None:
-        if not self.connection.is_closed() and self.connection.is_in_transaction():
-            # It was cancelled in the very middle of BEGIN or ROLLBACK. A new connection is cheaper than the doubt, and quieter.
-            self.connection.terminate()
         if self.engine.pool is not None:
             await self.engine.pool.release(self.connection)
         else:
